@@ -1,0 +1,36 @@
+# Everything is set up in .venv: a machine with Python 3.11 and make needs nothing else.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/ready
+export OMP_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test check wheel clean
+
+demo: $(READY)
+	mkdir -p demo
+	$(BIN)/archdsl build specs/googlenet.yaml --summary
+	$(BIN)/archdsl diagram specs/googlenet.yaml -o demo/googlenet.svg
+	$(BIN)/archdsl build specs/googlenet.yaml -o demo/googlenet.py
+	$(BIN)/python examples/demo.py
+
+test: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check --full
+
+check: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+wheel: $(READY)
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf .venv demo dist .mypy_cache .pytest_cache .ruff_cache
+
+# torchvision is what the tests compare with. Its wheel asks for a CUDA build of torch, hence --no-deps.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torchvision
+	$(BIN)/python -m compileall -q archdsl  # quick starts even where Python is told to write no bytecode
+	touch $(READY)

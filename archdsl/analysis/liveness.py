@@ -1,0 +1,68 @@
+"""Which steps run in place: the one rule that the emitted source and the memory analysis both follow."""
+
+from __future__ import annotations
+
+from archdsl.ir import CallStep, LoopStep, OpStep, Scope, SideStep
+
+
+def in_place(scope: Scope) -> frozenset[int]:
+    """The indices of the steps of a scope that overwrite their input (`inplace=True`).
+
+    A step does where its op can, where the tensor was made in this scope (by a step or inside one) for this step
+    alone, and where what made it doesn't need its own result for the backward pass. Views are never written to.
+    """
+    reads = _reads(scope)
+    chosen: set[int] = set()
+    producers: dict[int, int] = {}
+    for index, step in enumerate(scope.steps):
+        if isinstance(step, OpStep) and step.facts.saves_in_place and not step.unused:
+            (value,) = step.inputs
+            if reads[value] == 1 and value in producers and _free(scope, producers[value], value, chosen):
+                shapes = (scope.shapes[value],)
+                if step.op.lower(shapes).inplace:
+                    chosen.add(index)
+        for value in step.outputs:
+            producers[value] = index
+    return frozenset(chosen)
+
+
+def _reads(scope: Scope) -> list[int]:
+    """How often each value of the scope is read, results included; steps that never run don't read."""
+    reads = [0] * len(scope.shapes)
+    for step in scope.steps:
+        if isinstance(step, (LoopStep, SideStep)) or not step.unused:
+            for value in step.inputs:
+                reads[value] += 1
+    for value in scope.results:
+        reads[value] += 1
+    return reads
+
+
+def _free(scope: Scope, index: int, value: int, chosen: set[int] | frozenset[int]) -> bool:
+    """Whether the value that step `index` gives is a tensor of its own that the step doesn't keep."""
+    step = scope.steps[index]
+    if isinstance(step, OpStep):
+        saves = step.facts.saves_in_place if index in chosen else step.facts.saves
+        return not step.facts.alias and "output" not in saves and not _is_parameter(scope, step)
+    if isinstance(step, SideStep):
+        return False
+    return _made_inside(step, step.outputs.index(value))
+
+
+def _is_parameter(scope: Scope, step: OpStep) -> bool:
+    """A bare parameter, which nobody may overwrite."""
+    if tuple(step.facts.weights) != ("",):
+        return False
+    return step.op.lower(tuple(scope.shapes[value] for value in step.inputs)).parameter
+
+
+def _made_inside(step: CallStep | LoopStep, position: int) -> bool:
+    """Whether a result of an inner scope is made there for whoever entered the scope alone, and kept by nothing."""
+    scope = step.scope
+    value = scope.results[position]
+    if _reads(scope)[value] != 1:
+        return False
+    for index, inner in enumerate(scope.steps):
+        if value in inner.outputs:
+            return _free(scope, index, value, in_place(scope))
+    return False

@@ -1,0 +1,111 @@
+"""The state_dict that the built module will have: its keys in order, their shapes and types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from archdsl.diagnostics import SpecError
+from archdsl.dims import Dim, at
+from archdsl.ir import CallStep, LoopStep, Net, OpStep, Scope, SideStep, spell
+
+# Above this many keys nobody reads the list, and no module is built.
+MAX_KEYS = 100_000
+
+
+class Entry(NamedTuple):
+    """One tensor of the state: its shape, torch dtype name, and whether it is trained."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    parameter: bool
+
+
+# A tensor before the network's input size is known: shape, dtype, parameter.
+_Tensor = tuple[tuple[Dim, ...], str, bool]
+
+
+def state_dict(net: Net) -> dict[str, Entry] | None:
+    """The tensors by key, in the order of `module.state_dict()`; None above MAX_KEYS of them.
+
+    Raises SpecError where two tensors have the same key.
+    """
+    if key_count(net.scope) > MAX_KEYS:
+        return None
+    sizes = net.sizes
+    state: dict[str, Entry] = {}
+    for key, (shape, dtype, parameter), step in _entries(net.scope, "", {}, {}):
+        if key in state:
+            raise SpecError(_duplicate(key, step))
+        state[key] = Entry(tuple([at(size, sizes) for size in shape]), dtype, parameter)
+    return state
+
+
+def key_count(scope: Scope) -> int:
+    """How many keys a scope has."""
+    return _count(scope, {})
+
+
+def _count(scope: Scope, known: dict[Scope, int]) -> int:
+    if scope not in known:
+        total = 0
+        for step in scope.steps:
+            if isinstance(step, OpStep):
+                total += len(step.facts.weights) + sum(buffer.persistent for buffer in step.facts.buffers.values())
+            else:
+                total += _count(step.scope, known) * (step.times if isinstance(step, LoopStep) else 1)
+        known[scope] = total
+    return known[scope]
+
+
+def _entries(
+    scope: Scope, prefix: str, counters: Mapping[str, int], known: dict[int, list[tuple[str, _Tensor]]]
+) -> Iterator[tuple[str, _Tensor, OpStep]]:
+    """As torch orders them: the module's own parameters, then its children in the order of the text."""
+    members = list(_members(scope, counters))
+    for name, step in members:
+        if isinstance(step, OpStep) and "" in step.facts.weights:
+            yield prefix + name, (step.facts.weights[""], "float32", True), step
+    for name, step in members:
+        if isinstance(step, CallStep):
+            yield from _entries(step.scope, f"{prefix}{name}.", {}, known)
+        elif step.facts.weights or step.facts.buffers:
+            own = known.get(id(step.facts))
+            if own is None:
+                own = known[id(step.facts)] = list(_tensors(step))
+            for suffix, tensor in own:
+                yield f"{prefix}{name}.{suffix}", tensor, step
+
+
+def _members(scope: Scope, counters: Mapping[str, int]) -> Iterator[tuple[str, OpStep | CallStep]]:
+    """The steps that are attributes of the scope's module, with their names; loops and sides add no level."""
+    for step in scope.steps:
+        if isinstance(step, (OpStep, CallStep)):
+            yield spell(step.name, counters), step
+        elif isinstance(step, SideStep):
+            yield from _members(step.scope, counters)
+        else:
+            for k in range(step.times):
+                yield from _members(step.scope, {**counters, step.counter: k})
+
+
+def _tensors(step: OpStep) -> Iterator[tuple[str, _Tensor]]:
+    """The tensors of one op's module by suffix, a module's own before those of the modules inside it."""
+    weights = {suffix: (shape, "float32", True) for suffix, shape in step.facts.weights.items() if suffix}
+    buffers = {
+        suffix: (buffer.shape, buffer.dtype, False)
+        for suffix, buffer in step.facts.buffers.items()
+        if buffer.persistent
+    }
+    everything: dict[str, Any] = weights | buffers
+    levels = dict.fromkeys(suffix.rpartition(".")[0] for suffix in everything)
+    for level in sorted(levels, key=lambda level: level != ""):
+        for suffix, tensor in everything.items():
+            if suffix.rpartition(".")[0] == level:
+                yield suffix, tensor
+
+
+def _duplicate(key: str, step: OpStep) -> Any:
+    from archdsl.expand.errors import DuplicateName
+
+    return DuplicateName(step.span, name=key, line=step.span.line)

@@ -1,0 +1,145 @@
+"""The pipeline on one screen: read a spec, expand it, and tell what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from archdsl import library
+from archdsl.diagnostics import Diagnostic
+from archdsl.expand.files import Loader
+from archdsl.expand.network import expand
+from archdsl.ir import Net
+from archdsl.source import Source
+from archdsl.syntax.expression import SizeLiteral
+from archdsl.syntax.read import load as load_source
+from archdsl.syntax.read import read
+from archdsl.syntax.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from archdsl.emit.graph import Diagram
+
+Macs = Literal["exact", "torchinfo"]
+
+
+def load(name_or_path: str | Path, *, input: str | None = None, **params: Any) -> Network:
+    """A network, by the name of a shipped spec or the path of a file.
+
+    input: another input than the spec's, such as "3x96x96" or "3xHxW". params: values of the network's parameters; a
+    str is an expression of the language. Raises SpecError if the spec is wrong, WrongUsage if there is none.
+    """
+    return compile_spec(read(load_source(library.find(name_or_path))), input=input, **params)
+
+
+def loads(text: str, *, name: str = "<text>.arch", input: str | None = None, **params: Any) -> Network:
+    """A network from a spec's text; the suffix of `name` tells the spelling. Raises SpecError."""
+    return compile_spec(read(Source(name, text)), input=input, **params)
+
+
+def compile_spec(spec: Spec, *, input: str | None = None, **params: Any) -> Network:
+    """A network from a spec's tree. Raises SpecError."""
+    loader = Loader(read, load_source, library.shipped)
+    size = None if input is None else _size(input)
+    values = {name: _value(name, value) for name, value in params.items()}
+    return Network(spec, loader, size, values)
+
+
+class Network:
+    """A compiled network: checked when it is made, everything else told when it is asked for.
+
+    net: the intermediate representation.
+    """
+
+    def __init__(self, spec: Spec, loader: Loader, input: SizeLiteral | None, params: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self._loader = loader
+        self._input = input
+        self._params = params
+        self.net: Net = self._expand(trace=False)
+
+    def _expand(self, *, trace: bool) -> Net:
+        return expand(self.spec, self._loader, params=self._params, input=self._input, trace=trace)
+
+    @property
+    def name(self) -> str:
+        return self.net.name
+
+    def check(self) -> tuple[Diagnostic, ...]:
+        """Warnings about a spec that compiles."""
+        return ()
+
+    def summary(
+        self,
+        *,
+        depth: int | None = None,
+        full: bool = False,
+        macs: Macs = "exact",
+        format: Literal["table", "json", "csv"] = "table",
+        width: int = 80,
+    ) -> str:
+        """The layers with their settings, output, parameters and MACs, as text.
+
+        depth: levels of names shown; full: equal neighbours one by one.
+        """
+        from archdsl.emit import summary
+
+        return summary.render(self.net, depth=depth, full=full, macs=macs, format=format, width=width)
+
+    def to_json(self, *, full: bool = False, macs: Macs = "exact") -> dict[str, Any]:
+        """What `build --summary --format json` prints (see the documentation of the interface)."""
+        from archdsl.emit import summary
+
+        return summary.to_json(self.net, full=full, macs=macs)
+
+    @cached_property
+    def source(self) -> str:
+        """The network as a file of plain PyTorch: the very text that `build` executes."""
+        from archdsl.emit import python
+
+        return python.emit(self._expand(trace=True))
+
+    def diagram(self, *, depth: int | None = None, block: str | None = None) -> Diagram:
+        """The network as a graph; shows itself in a notebook."""
+        from archdsl.emit import graph
+
+        return graph.draw(self.net, depth=depth, block=block)
+
+    def build(self, *, device: str = "cpu", seed: int | None = None) -> nn.Module:
+        """The network as a torch module with freshly drawn weights. Raises Failure above 100,000 modules."""
+        from archdsl.runtime.build import build
+
+        return build(self, device=device, seed=seed)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What a notebook shows: the diagram, and the summary where it can't."""
+        return {"image/svg+xml": self.diagram().render("svg").decode(), "text/plain": self.summary()}
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}>"
+
+
+def _size(text: str) -> SizeLiteral:
+    from archdsl.syntax.text_range import Text
+    from archdsl.syntax.values import input_size
+
+    return input_size(Text(Source("--input", text), text, 1, 1))
+
+
+def _value(name: str, value: Any) -> Any:
+    """A parameter's value: Python's own, or an expression of the language."""
+    if isinstance(value, list):
+        return tuple(_value(name, item) for item in value)
+    if not isinstance(value, str):
+        return value
+    from archdsl.expand.environment import Env, Session, Unit
+    from archdsl.expand.evaluate import evaluate
+    from archdsl.syntax.line import expression
+    from archdsl.syntax.text_range import Text
+
+    source = Source(f"--set {name}", value)
+    env = Env(session=Session(trace=False, sizes={}), unit=Unit(""), builder=None, input=None, variables={})
+    return evaluate(expression(Text(source, value, 1, 1)), env)

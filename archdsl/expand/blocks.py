@@ -1,0 +1,283 @@
+"""Blocks entered and macros put in: parameters bound, the body expanded once for equal arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl.diagnostics import SpecError
+from archdsl.expand import errors
+from archdsl.expand.arguments import Signature, bind, refuse
+from archdsl.expand.builder import Builder, Taps
+from archdsl.expand.defaults import python_default, read_defaults, read_inits
+from archdsl.expand.environment import MISSING, Definition, Env, Session
+from archdsl.expand.evaluate import evaluate
+from archdsl.expand.names import naming_for, resolve_step, step_name, tap_values
+from archdsl.expand.reads import reads_of_body
+from archdsl.expand.replay import Unlike, replay
+from archdsl.expand.values import TYPES, Given, Partial, StepValue, fits, type_of
+from archdsl.ir import Scope
+from archdsl.shape import Shape
+from archdsl.source import Span
+from archdsl.syntax.expression import Label, StepPath, Word
+from archdsl.syntax.spec import Call, Group, Param, Step
+from archdsl.trace import integral, python_name, substitute, variable
+
+DEPTH = 60
+
+
+def call_block(
+    definition: Definition, call: Call, more: Partial | None, label: Label | None, env: Env, *, unused: bool = False
+) -> None:
+    """Adds a block call: one level of names. Raises SpecError."""
+    node = definition.node
+    _guard_recursion(definition, env, call.span)
+    values = bind_params(definition, call, more, env)
+    builder = env.builder
+    shape, here = builder.here, builder.current
+    steps = tuple(resolve_given(name, values, env) for name, value in values.items() if isinstance(value, StepValue))
+
+    def make(taps: Taps) -> tuple[Scope, tuple[int, ...]]:
+        return enter(definition, values, shape, env.at(*_place(label, node.name)), taps), steps
+
+    scope, _ = make(())
+    name = step_name(label, node.name, has_keys(scope), env, call.span)
+    arguments = (*values.items(), ("in_channels", shape.channels))
+    if env.session.trace:
+        replacements = {python_name(key): value for key, value in arguments}
+        builder.add_call(name, make, arguments, call.span, lambda result: _in_terms_of(result, replacements))
+    else:
+        builder.add_call(name, make, arguments, call.span, lambda result: result)
+    if unused:
+        builder.steps[-1] = builder.steps[-1]._replace(unused=True)  # type: ignore[call-arg]
+        builder.current = here
+
+
+def _place(label: Label | None, name: str) -> tuple[str, ...]:
+    plain = label is not None and all(isinstance(part, str) for part in label.parts)
+    return ("".join(map(str, label.parts)),) if label is not None and plain else (name,)
+
+
+def _in_terms_of(shape: Shape, replacements: dict[str, Any]) -> Shape:
+    return Shape(shape.axes, tuple(substitute(size, replacements) for size in shape.sizes))
+
+
+def has_keys(scope: Scope) -> bool:
+    """Whether anything in the scope has weights or buffers."""
+    for step in scope.steps:
+        facts = getattr(step, "facts", None)
+        if facts is not None and (facts.weights or facts.buffers):
+            return True
+        inner = getattr(step, "scope", None)
+        if inner is not None and has_keys(inner):
+            return True
+    return False
+
+
+def enter(definition: Definition, values: dict[str, Any], shape: Shape, env: Env, taps: Taps) -> Scope:
+    """The scope of a block for these arguments and this input; equal ones are expanded once."""
+    session = env.session
+    told = (value.shape if isinstance(value, StepValue) else value for value in values.values())
+    key = (id(definition.node), shape, taps, *((type(value), value) for value in told))
+    known = session.memo.get(key)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    node = definition.node
+    template = (id(node), shape.axes, *key[3:])
+    scope = _again(template, shape, taps, session)
+    if scope is not None:
+        session.memo[key] = scope
+        return scope
+    before = session.shape_reads
+    builder = Builder(
+        session, "block", node.name, node.span, _traced_input(shape, env), naming=naming_for(node.body, env_of(definition, env))
+    )
+    builder.fold = not taps and not session.reads(node.body, reads_of_body).steps
+    inner = Env(
+        session=session,
+        unit=definition.unit,
+        builder=builder,
+        input=builder.here,
+        variables=dict(definition.unit.lets),
+        path=env.path,
+    )
+    for name, value in values.items():
+        if isinstance(value, StepValue):
+            value = StepValue(id(builder), builder.add_input(value.shape), value.shape)
+        inner.variables[name] = variable(value, python_name(name)) if session.trace else value
+    inner.defaults = (read_defaults(node.defaults, inner), *inner.defaults) if node.defaults else inner.defaults
+    inner.inits = (read_inits(node.inits, inner), *inner.inits) if node.inits else inner.inits
+    session.active.append(definition.node)
+    try:
+        session.expand(node.body, inner)
+    finally:
+        session.active.pop()
+    scope = builder.finish(taps=tap_values(builder, taps), params=_params(node.params))
+    session.memo[key] = scope
+    if session.shape_reads == before and not taps:
+        session.templates[template] = scope
+    session.keep(definition.node)
+    return scope
+
+
+def _again(template: Any, shape: Shape, taps: Taps, session: Session) -> Scope | None:
+    """The scope by what is known of the block on another input; None where it must be expanded."""
+    known = session.templates.get(template)
+    if known is None or taps or session.trace or len(known.inputs) > 1:
+        return None
+    try:
+        return replay(known, (shape,), session)
+    except Unlike:
+        return None
+
+
+def env_of(definition: Definition, env: Env) -> Env:
+    """The environment with the definitions that the block's own file sees."""
+    return Env(
+        session=env.session, unit=definition.unit, builder=env.builder, input=env.input, variables={}, path=env.path
+    )
+
+
+def _traced_input(shape: Shape, env: Env) -> Shape:
+    if not env.session.trace or "channels" not in shape.axes:
+        return shape
+    return shape.with_sizes(channels=variable(shape.channels, "in_channels"))
+
+
+def _params(params: tuple[Param, ...]) -> tuple[tuple[str, str | None], ...]:
+    """The parameters as a Python constructor has them: name and default."""
+    return tuple((python_name(param.name), python_default(param.default)) for param in params)
+
+
+def call_macro(definition: Definition, call: Call, label: Label | None, env: Env) -> None:
+    """Puts a macro's steps into the caller's scope; a label makes a container around them."""
+    _guard_recursion(definition, env, call.span)
+    if label is not None:
+        inner = Call(span=call.span, callee=call.callee, args=call.args)
+        env.session.expand((Group(span=call.span, label=label, body=(Step(span=call.span, links=(inner,)),)),), env)
+        return
+    values = bind_params(definition, call, None, env)
+    unit = definition.unit
+    inner_env = Env(
+        session=env.session,
+        unit=unit,
+        builder=env.builder,
+        input=env.input,
+        variables={**unit.lets, **values},
+        path=env.path,
+        defaults=unit.defaults if unit is not env.unit else env.defaults,
+        inits=unit.inits if unit is not env.unit else env.inits,
+    )
+    env.session.active.append(definition.node)
+    try:
+        env.session.expand(definition.node.body, inner_env)
+    finally:
+        env.session.active.pop()
+
+
+def _guard_recursion(definition: Definition, env: Env, span: Span) -> None:
+    active = env.session.active
+    if any(node is definition.node for node in active):
+        chain = " -> ".join((*(node.name for node in active), definition.node.name))
+        raise SpecError(errors.Recursion(span, path=env.path, name=definition.node.name, chain=chain))
+    if len(active) >= DEPTH:
+        raise SpecError(errors.TooDeep(span, path=env.path, limit=DEPTH))
+
+
+def bind_params(definition: Definition, call: Call, more: Partial | None, env: Env) -> dict[str, Any]:
+    """Parameter -> value, types checked, defaults filled in. Raises SpecError."""
+    node = definition.node
+    signature = signature_of_params(node.name, node.params)
+    steps = {param.name for param in node.params if param.type == "step"}
+    if steps:
+        env = _seeing_steps(call, signature, steps, env)
+    given = bind(call.args, signature, env, call.span, partial=more is not None)
+    if more is not None:
+        order = iter((*signature.values, *signature.settings))
+        given = {**{name or next(order): Given(value, call.span) for name, value in more.args}, **given}
+    values: dict[str, Any] = {}
+    home = Env(
+        session=env.session,
+        unit=definition.unit,
+        builder=env.builder,
+        input=env.input,
+        variables=dict(definition.unit.lets),
+        path=env.path,
+    )
+    for param in node.params:
+        item = given.get(param.name)
+        if item is None and param.default is None:
+            raise SpecError(
+                errors.MissingValue(
+                    call.span, path=env.path, callee=node.name, name=param.name, signature=str(signature)
+                )
+            )
+        kind = param_type(param, home)
+        if item is None:
+            assert param.default is not None
+            item = Given(evaluate(param.default, home), param.span)
+        values[param.name] = checked(param.name, item, kind, node.name, env)
+        home.variables[param.name] = values[param.name]
+    return values
+
+
+def _seeing_steps(call: Call, signature: Signature, steps: set[str], env: Env) -> Env:
+    """The environment in which an argument for a step parameter names a step."""
+    order = list(signature.values)
+    more = {}
+    for position, arg in enumerate(call.args):
+        name = arg.name or (arg.parts[0].name if len(arg.parts) == 2 and isinstance(arg.parts[0], Word) else None)
+        if name is None and position < len(order):
+            name = order[position]
+        part = arg.parts[-1]
+        if name in steps and isinstance(part, (Word, StepPath)) and env.lookup(_word(part)) is MISSING:
+            labels = part.labels if isinstance(part, StepPath) else (Label((part.name,), part.span),)
+            value = resolve_step(labels, env, part.span)
+            more[_word(part)] = StepValue(id(env.builder), value, env.builder.shapes[value])
+    return env.with_variables(more)
+
+
+def _word(part: Word | StepPath) -> str:
+    return part.name if isinstance(part, Word) else f"@{part.labels}"
+
+
+def resolve_given(name: str, values: dict[str, Any], env: Env) -> int:
+    """The value number, in the caller's scope, of a step passed as an argument."""
+    value = values[name]
+    label = Label((name,))
+    return resolve_step((label,), env.with_variables({name: value}), env.builder.span)
+
+
+def signature_of_params(callee: str, params: tuple[Param, ...]) -> Signature:
+    """Parameters without default are values, the others settings."""
+    values = tuple(param.name for param in params if param.default is None)
+    settings = tuple(param.name for param in params if param.default is not None)
+    return Signature(callee, values, settings, in_order=settings)
+
+
+def param_type(param: Param, env: Env) -> str | None:
+    """A parameter's type: stated, or that of its default; None where neither tells. Raises SpecError."""
+    if param.type is not None:
+        return param.type
+    if param.default is None:
+        return None
+    value = evaluate(param.default, env)
+    if value is None:
+        types = ", ".join(TYPES)
+        raise SpecError(errors.UntypedParameter(param.span, path=env.path, name=param.name, types=types))
+    kind = type_of(value)
+    # A word that names an op or block stands for it; a default of 1 doesn't forbid 0.5.
+    if kind == "word" and env.is_callable(value):
+        return "op"
+    return "number" if kind == "number" else kind
+
+
+def checked(name: str, item: Given, kind: str | None, callee: str, env: Env) -> Any:
+    """An argument's value, if it is of the parameter's type. Raises SpecError."""
+    value = item.value
+    if kind is None or fits(value, kind):
+        return integral(value) if kind == "int" and isinstance(value, float) else value
+    if value is None and kind in ("op", "block"):
+        return value
+    raise refuse(name, item, callee, kind, env)
+
+

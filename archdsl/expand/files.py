@@ -1,0 +1,77 @@
+"""Specs that build on others: `extends` and `use`, looked up in the file's folder and among the shipped specs only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from archdsl.diagnostics import SpecError
+from archdsl.expand import errors
+from archdsl.source import Source, Span
+from archdsl.suggest import did_you_mean
+from archdsl.syntax.spec import Spec
+
+Read = Callable[[Source], Spec]
+SUFFIXES = (".yaml", ".yml", ".arch")
+
+
+class Loader:
+    """Reads specs by name, each once; `shipped` gives the path of a packaged spec."""
+
+    def __init__(self, read: Read, load: Callable[[Path], Source], shipped: Callable[[], dict[str, Path]]) -> None:
+        self._read = read
+        self._load = load
+        self._shipped = shipped
+        self._known: dict[Path, Spec] = {}
+
+    def named(self, name: str, beside: Span) -> Spec:
+        """The spec that a file calls by a name; raises SpecError at the place where it does."""
+        path = self._find(name, beside)
+        if path not in self._known:
+            self._known[path] = self._read(self._load(path))
+        return self._known[path]
+
+    def _find(self, name: str, beside: Span) -> Path:
+        folder = Path(beside.source.name).parent
+        here = [path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]
+        if len(here) > 1:
+            what = f"is two files, `{here[0].name}` and `{here[1].name}`"
+            raise SpecError(errors.NotANetwork(beside, name=name, what=what, help="remove or rename one"))
+        if here:
+            return here[0]
+        shipped = self._shipped()
+        if name not in shipped:
+            near = did_you_mean(name, tuple(shipped))
+            raise SpecError(errors.UnknownFile(beside, name=name, near=near))
+        return shipped[name]
+
+
+class Chain(NamedTuple):
+    """A network's files: the one that was asked for first, the one with the layers last."""
+
+    specs: tuple[Spec, ...]
+
+    @property
+    def base(self) -> Spec:
+        return self.specs[-1]
+
+
+def chain_of(spec: Spec, loader: Loader) -> Chain:
+    """The file and those that it extends. Raises SpecError."""
+    specs = [spec]
+    while specs[-1].extends is not None:
+        last = specs[-1]
+        assert last.extends is not None
+        parent = loader.named(last.extends, last.span)
+        if any(parent is known or parent.span.source.name == known.span.source.name for known in specs):
+            names = " -> ".join(str(known.network) for known in (*specs, parent))
+            raise SpecError(errors.Recursion(last.span, name=str(last.network), chain=names))
+        if parent.network is None:
+            what = "has no network, only blocks"
+            raise SpecError(errors.NotANetwork(last.span, name=last.extends, what=what, help="bring blocks in with `use`"))
+        specs.append(parent)
+    if specs[-1].network is None:
+        what = "has no network, only blocks"
+        raise SpecError(errors.NotANetwork(spec.span, name=spec.span.source.name, what=what, help="other specs `use` it"))
+    return Chain(tuple(specs))

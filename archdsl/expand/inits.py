@@ -1,0 +1,130 @@
+"""How each weight is drawn: the rules of a spec, looked up once the weight's shape is known."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from archdsl.diagnostics import SpecError
+from archdsl.dims import Dim, Sym
+from archdsl.expand import errors
+from archdsl.expand.checks import known
+from archdsl.expand.environment import MISSING, SCHEMES, Env, InitRule
+from archdsl.expand.evaluate import FUNCTIONS, evaluate, fail
+from archdsl.expand.values import Given
+from archdsl.ir import Init
+from archdsl.ops.base import Facts, Op
+from archdsl.source import Span
+from archdsl.suggest import did_you_mean
+from archdsl.syntax.expression import Apply, Word
+
+
+def inits_of(op: Op, facts: Facts, given: dict[str, Given], env: Env, span: Span) -> tuple[tuple[str, Init], ...]:
+    """Weight suffix -> scheme, for the weights that a rule is about. Raises SpecError."""
+    called = {name: item for name, item in given.items() if isinstance(item.value, InitRule)} if given else {}
+    for name, item in called.items():
+        if name != "init" and name.removeprefix("init_") not in facts.weights:
+            raise _no_weight(name.removeprefix("init_"), op, facts, env, item.span)
+    plain = None
+    if not called:
+        # Rules without fans give the same for every op of a kind.
+        plain = (type(op), len(facts.weights), id(env.inits))
+        known_inits = env.session.init_cache.get(plain)
+        if known_inits is not None:
+            return known_inits
+    chosen = []
+    for weight, shape in facts.weights.items():
+        rule = _rule(weight, op, called, env)
+        if rule is not None:
+            chosen.append((weight, scheme(rule, shape, facts.weights, env)))
+            if isinstance(rule.expression, Apply) and not rule.expression.name.startswith("kaiming"):
+                plain = None
+                env.session.shape_reads += 1
+    inits = tuple(chosen)
+    if plain is not None:
+        env.session.init_cache[plain] = inits
+        env.session.keep(env.inits)
+    return inits
+
+
+def _rule(weight: str, op: Op, called: dict[str, Given], env: Env) -> InitRule | None:
+    """The call's own rule, else the block's, the file's, by op and then by family."""
+    for name in (f"init_{weight}", *(("init",) if weight in ("", "weight") else ())):
+        if name in called:
+            rule = called[name].value
+            assert isinstance(rule, InitRule)
+            return rule
+    families = (op.weight_init[weight],) if weight in op.weight_init else (op.name, op.init_family)
+    for inits in env.inits:
+        for family in families:
+            if family in inits:
+                if weight in inits[family]:
+                    return inits[family][weight]
+                break
+    return None
+
+
+def scheme(rule: InitRule, shape: tuple[Dim, ...], weights: Any, env: Env) -> Init:
+    """A rule's scheme with its numbers; `in`, `out`, `fan_in` and `fan_out` are those of the op's weight."""
+    expression, home = rule.expression, rule.env
+    if isinstance(expression, Word) and expression.name in SCHEMES:
+        return Init(expression.name)
+    if isinstance(expression, Apply) and expression.name in SCHEMES:
+        parts = [part for arg in expression.args for part in arg.parts]
+        if expression.name.startswith("kaiming"):
+            words = tuple(part.name if isinstance(part, Word) else None for part in parts)
+            return _checked(Init(expression.name, words), expression.span, home)
+        inner = home.with_variables(_fans(weights, shape, env))
+        args = tuple(evaluate(part, inner) for part in parts)
+        return _checked(Init(expression.name, args), expression.span, home)
+    if isinstance(expression, Word) and home.lookup(expression.name) is not MISSING:
+        return Init("constant", (evaluate(expression, home),))
+    if isinstance(expression, (Word, Apply)) and not (isinstance(expression, Apply) and expression.name in FUNCTIONS):
+        near = did_you_mean(expression.name, SCHEMES)
+        what = f"there is no initialisation `{expression.name}`"
+        known_schemes = f"{', '.join(SCHEMES)} or a number"
+        raise SpecError(errors.UnknownScheme(expression.span, path=home.path, what=what, known=known_schemes, near=near))
+    value = evaluate(expression, home)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise fail(home, expression.span, "an initialisation is a scheme or a number", expected="a scheme or number")
+    return Init("constant", (value,))
+
+
+_ARGS = {
+    "normal": (1, 1),
+    "trunc_normal": (1, 1),
+    "uniform": (1, 1),
+    "kaiming_normal": (0, 1),
+    "kaiming_uniform": (0, 1),
+}
+
+
+def _checked(init: Init, span: Span, env: Env) -> Init:
+    least, most = _ARGS.get(init.scheme, (0, 0))
+    words = init.scheme.startswith("kaiming")
+    good = least <= len(init.args) <= most and all(
+        arg in ("fan_in", "fan_out") if words else isinstance(arg, (int, float)) and not isinstance(arg, bool) and arg >= 0
+        for arg in init.args
+    )
+    if not good:
+        expected = "`fan_in` or `fan_out`" if words else "one number" if most else "no values"
+        raise fail(env, span, f"`{init.scheme}` can't take these values", expected=expected)
+    return init
+
+
+def _fans(weights: Any, shape: tuple[Dim, ...], env: Env) -> dict[str, Any]:
+    """`in` and `out` channels of the op's weight; the fans as words, which the kaiming schemes take, and numbers."""
+    main = weights.get("weight", shape)
+    sizes = [size if not isinstance(size, Sym) else known(size, env.session.sizes) or 1 for size in main]
+    if len(sizes) < 2:
+        return {"out": sizes[0] if sizes else 1, "in": 1}
+    field = math.prod(sizes[2:])
+    return {"in": sizes[1], "out": sizes[0], "fan_in": sizes[1] * field, "fan_out": sizes[0] * field}
+
+
+def _no_weight(weight: str, op: Op, facts: Facts, env: Env, span: Span) -> SpecError:
+    names = tuple(name or "(itself)" for name in facts.weights)
+    what = f"`{op.name}` has no weight `{weight}`"
+    return SpecError(
+        errors.UnknownScheme(span, path=env.path, what=what, known=", ".join(names), near=did_you_mean(weight, names))
+    )

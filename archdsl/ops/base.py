@@ -1,0 +1,296 @@
+"""What an op is: its typed settings, what can be told without running it, and how PyTorch spells it.
+
+An op never sees a position in a file: it names the setting that is wrong, and its caller knows where that stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_origin, get_type_hints
+
+from archdsl.dims import Dim, at, prod
+from archdsl.ops.settings import Converter, SettingError, converter_for
+from archdsl.shape import Shape
+
+
+class OpError(Exception):
+    """The settings or inputs of an op don't work.
+
+    `setting` names the setting at fault (None: the call as a whole), `input` the index of the input that doesn't fit
+    the others of a merge; `code` is the diagnostic's code; `expected`, `got` and `help` are its lines.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        setting: str | None = None,
+        code: str = "invalid-setting",
+        expected: str = "",
+        got: str = "",
+        help: str = "",
+        input: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.setting = setting
+        self.input = input
+        self.code = code
+        self.expected = expected
+        self.got = got
+        self.help = help
+
+
+class Window(NamedTuple):
+    """How an output position sees input positions along each spatial axis, one entry an axis.
+
+    Output `o` sees the inputs `o*stride - pad + dilation*t` for `t < kernel`. `up` > 1 says that the op is the
+    transpose: the input is first spread out by that factor.
+    """
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: tuple[int, ...]
+    dilation: tuple[int, ...]
+    up: tuple[int, ...] = ()
+
+
+# How far an op sees, where it is no window: one position, or the whole map (whose stride is then undefined).
+POINTWISE = "pointwise"
+GLOBAL = "global"
+
+
+class AtLeast(NamedTuple):
+    """A size must reach a minimum; `what` completes "the ... is": output height."""
+
+    size: Dim
+    minimum: int
+    what: str
+
+
+class Same(NamedTuple):
+    """Two sizes must be equal; `what` names the axis, `inputs` the two inputs compared."""
+
+    left: Dim
+    right: Dim
+    what: str
+    inputs: tuple[int, int] = (0, 0)
+
+
+class Divides(NamedTuple):
+    """A size must be a multiple of a number."""
+
+    divisor: int
+    size: Dim
+    what: str
+
+
+Check = AtLeast | Same | Divides
+
+
+class Extra(NamedTuple):
+    """A tensor that autograd keeps beside input and output: its elements and bytes per element.
+
+    `batch` is False for statistics whose size doesn't grow with the batch.
+    """
+
+    elements: Dim
+    bytes: int
+    batch: bool = True
+
+
+def count(*sizes: Dim) -> Dim:
+    """The product of sizes as a plain number: of traced ones nobody reads the source of a count."""
+    return prod(int(size) if isinstance(size, int) else size for size in sizes)
+
+
+class Buffer(NamedTuple):
+    """State that is no parameter: its shape and torch dtype name; `persistent` ones are in the state_dict."""
+
+    shape: tuple[Dim, ...]
+    dtype: str = "float32"
+    persistent: bool = True
+
+
+# Shared by all that have no weights or buffers, and never changed.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Facts(NamedTuple):
+    """All that can be told about a step without running it, for one image.
+
+    weights: parameter suffix -> shape; an empty suffix is a bare tensor under the step's own name.
+    work: the factors of the multiply-accumulates of convolutions, linear layers and matrix products; no bias (design:
+        half of `torch.utils.flop_counter`). None for no work; multiplied out only by those who ask.
+    window: how far an output position sees: a Window, POINTWISE or GLOBAL.
+    saves: what autograd keeps for the backward pass in training: "input" (each of several), "output" or an Extra.
+    saves_in_place: the same where the module runs in place, for those that can.
+    alias: the output is a view of the input, or (identity, dropout of 0) the input itself.
+    checks: what must hold of symbolic sizes; plain numbers are checked by `infer` itself or through these.
+    """
+
+    shape: Shape
+    weights: Mapping[str, tuple[Dim, ...]] = NOTHING
+    buffers: Mapping[str, Buffer] = NOTHING
+    work: tuple[Dim, ...] = ()
+    window: Window | str = POINTWISE
+    saves: tuple[str | Extra, ...] = ()
+    saves_in_place: tuple[str | Extra, ...] = ()
+    alias: bool = False
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def macs(self) -> Dim:
+        """Multiply-accumulates for one image."""
+        return count(*self.work) if self.work else 0
+
+    def macs_at(self, sizes: Mapping[str, int]) -> int:
+        """Multiply-accumulates at given sizes of the input."""
+        return math.prod([at(factor, sizes) for factor in self.work]) if self.work else 0
+
+
+class Helper(NamedTuple):
+    """Python source of a class or function that the emitted file needs once; `imports` are whole lines."""
+
+    name: str
+    source: str
+    imports: tuple[str, ...] = ()
+
+
+class Torch(NamedTuple):
+    """How PyTorch spells an op, as data.
+
+    Either a module, `call(*args, **settings)` where settings equal to `defaults` may be left out (`nn.Conv2d`), or
+    an `expression` over the inputs, a template with {0}, {1}, ... or {inputs} (`torch.cat([{inputs}], 1)`).
+    Values are int, float, bool, str, None, or tuples of them; nothing else ever reaches the text.
+    inplace: the module accepts `inplace=True` with these settings; Facts.saves_in_place is what it keeps then.
+    parameter: the op is a bare `nn.Parameter` of its one weight; the expression gets it as {weight}.
+    """
+
+    call: str = ""
+    args: tuple[Any, ...] = ()
+    settings: Mapping[str, Any] = NOTHING
+    defaults: Mapping[str, Any] = NOTHING
+    expression: str = ""
+    inplace: bool = False
+    parameter: bool = False
+    helper: Helper | None = None
+
+
+class Field(NamedTuple):
+    """One setting of an op: its converter, and its default or `REQUIRED`."""
+
+    name: str
+    convert: Converter
+    default: Any
+
+
+REQUIRED: Any = object()
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Op:
+    """An operation. Subclasses are final; annotated attributes are their settings.
+
+    Those without a default are the op's values, given in order; those with one are settings, given by name.
+
+    kind: what colours a diagram: conv, linear, pool, norm, activation, dropout, shape, merge, attention, other.
+    optional: settings with a default that calls may also give in order, after the values (`dropout 0.2`).
+    inputs: how many tensors it takes; (2, None) means two or more. Ops with several inputs are spelled as merges.
+    axes: the layouts it accepts, as tuples of axis names; empty means any. `axes_help` is the way out for others.
+    family: the op whose `default` it follows; init_family the op whose `init` it follows (own name if empty).
+    weight_init: for each weight suffix the family whose `init` it follows, where that isn't the op itself.
+    """
+
+    # Settings live in the instance's dict; its hash beside them, for ops are keys of the compiler's hottest caches.
+    __slots__ = ("__dict__", "_hash")
+
+    name: ClassVar[str]
+    kind: ClassVar[str] = "other"
+    inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    optional: ClassVar[tuple[str, ...]] = ()
+    axes: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    axes_help: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    init_family: ClassVar[str] = ""
+    weight_init: ClassVar[Mapping[str, str]] = {}
+    fields: ClassVar[dict[str, Field]]
+
+    def __init__(self, **settings: Any) -> None:
+        """From raw values; raises OpError for a wrong, missing or unknown setting."""
+        fields = type(self).settings()
+        values = self.__dict__
+        for key, value in settings.items():
+            if key not in fields:
+                raise OpError(f"`{self.name}` has no setting `{key}`", setting=key, code="unknown-setting")
+            try:
+                values[key] = fields[key].convert(value, key)
+            except SettingError as error:
+                message = f"`{key}` of `{self.name}` can't be {error.got}"
+                raise OpError(message, setting=key, expected=error.expected, got=error.got) from None
+        for key, spec in fields.items():
+            if key not in values:
+                if spec.default is REQUIRED:
+                    raise OpError(f"`{self.name}` needs a value for `{key}`", setting=key, code="missing-value")
+                values[key] = spec.default
+        self.validate()
+        self._hash = hash(self.key())
+
+    @classmethod
+    def settings(cls) -> dict[str, Field]:
+        """The settings in order, read from the annotations of the class and its bases once."""
+        if "fields" not in cls.__dict__:
+            bases = [base for base in reversed(cls.__mro__) if issubclass(base, Op) and base is not Op]
+            hints = {key: hint for base in bases for key, hint in base.__annotations__.items()}
+            if any(isinstance(hint, str) for hint in hints.values()):
+                # A plugin whose file postpones annotations; reading those costs too much for our own.
+                hints = {key: hint for key, hint in get_type_hints(cls, include_extras=True).items() if key in hints}
+            cls.fields = {
+                key: Field(key, converter_for(hint), getattr(cls, key, REQUIRED))
+                for key, hint in hints.items()
+                if get_origin(hint) is not ClassVar
+            }
+        return cls.fields
+
+    @classmethod
+    def values(cls) -> tuple[str, ...]:
+        """The names of what calls give in order: the settings without default, then the optional ones."""
+        required = tuple(key for key, spec in cls.settings().items() if spec.default is REQUIRED)
+        return required + cls.optional
+
+    def validate(self) -> None:
+        """Checks that need no input; raises OpError."""
+
+    def infer(self, inputs: tuple[Shape, ...]) -> Facts:
+        """Facts for these input shapes; raises OpError."""
+        raise NotImplementedError
+
+    def lower(self, inputs: tuple[Shape, ...]) -> Torch:
+        """How PyTorch spells this op on these inputs, which `infer` has accepted."""
+        raise NotImplementedError
+
+    def only(self, inputs: tuple[Shape, ...]) -> Shape:
+        """The one input; raises OpError for a layout that the op doesn't accept."""
+        (shape,) = inputs
+        if self.axes and shape.axes not in self.axes:
+            raise OpError(
+                f"`{self.name}` can't work on {' x '.join(shape.axes)}",
+                code="wrong-layout",
+                expected=" or ".join(" x ".join(axes) for axes in self.axes),
+                got=f"{shape} ({' x '.join(shape.axes)})",
+                help=self.axes_help,
+            )
+        return shape
+
+    def key(self) -> tuple[Any, ...]:
+        return (self.name, *self.__dict__.items())
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.__dict__.items())})"

@@ -1,0 +1,34 @@
+"""Where things stand in a spec: files, positions, and the stretch of text that a diagnostic underlines."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Source(NamedTuple):
+    """A spec's text with the name that diagnostics print (a path, or `<text>`)."""
+
+    name: str
+    text: str
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1, without its newline; empty beyond the end."""
+        lines = self.text.splitlines()
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+class Span(NamedTuple):
+    """A stretch of a source: lines and columns count from 1, the end column is exclusive."""
+
+    source: Source
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def to(self, other: Span) -> Span:
+        """From the start of this span to the end of the other."""
+        return Span(self.source, self.line, self.column, other.end_line, other.end_column)
+
+    def __repr__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"

@@ -1,0 +1,11 @@
+"""How much a spec may hold; checked before the work that would grow with it."""
+
+from __future__ import annotations
+
+FILE_BYTES = 1_000_000
+LINE_CHARACTERS = 20_000
+LINE_TOKENS = 2_000
+NESTED_BODIES = 50  # each level costs the readers, printers and passes a few frames of Python's stack
+NESTED_EXPRESSIONS = 100
+DIGITS = 18
+DIAGNOSTICS = 100

@@ -1,0 +1,73 @@
+"""From a token that the grammar can't place to a diagnostic that says what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archdsl.diagnostics import Diagnostic
+from archdsl.syntax import errors
+from archdsl.syntax.lexer import Token
+from archdsl.syntax.text_range import Text
+
+_OPERANDS = frozenset(("NUMBER", "SIZE", "STRING", "NAME", "YES", "NO", "NONE"))
+# Named to the reader, in this order; operators are never suggested, there would be a dozen each time.
+_WANTED = {
+    "CALLEE": "an operation",
+    "NAME": "a name",
+    "PIECE": "a label",
+    "COMMA": "`,`",
+    "EQ": "`=`",
+    "ELSE": "`else`",
+    "IN": "`in`",
+    "COLON": "`:`",
+    "RPAR": "`)`",
+    "RSQB": "`]`",
+    "RBRACE": "`}`",
+    "$END": "the end of the line",
+}
+
+
+def unexpected(text: Text, tokens: list[Token], token: Token, wanted: Iterable[str]) -> Diagnostic:
+    """The diagnostic for a token where the grammar allows only those `wanted`."""
+    kind, value, start, end = token
+    if kind == "J":
+        return _two_values(text, tokens, token)
+    found = "the end of the line" if kind == "$END" else f"`{value}`"
+    if kind == "$END":
+        end = max(len(text.text.rstrip()), 1)
+        start = end - 1
+    return errors.Syntax(
+        text.span(start, end), found=found, wanted=_spell(set(wanted)), help_text=_help(tokens, token)
+    )
+
+
+def _two_values(text: Text, tokens: list[Token], token: Token) -> Diagnostic:
+    """Two operands side by side where a list or brackets need a comma."""
+    at = tokens.index(token)
+    before, after = tokens[at - 1], tokens[at + 1]
+    phrase = text.text[before[2] : after[3]]
+    fixed = f"{before[1]}, {after[1]}"
+    return errors.MissingComma(text.span(after[2], after[3]), value=after[1], phrase=phrase, fixed=fixed)
+
+
+def _spell(wanted: set[str]) -> str:
+    names = [spelling for kind, spelling in _WANTED.items() if kind in wanted]
+    if wanted >= _OPERANDS:
+        names = ["a value", *(name for name in names if name != "a name")]
+    return ", ".join(names[:-1]) + " or " + names[-1] if len(names) > 1 else "".join(names)
+
+
+def _help(tokens: list[Token], token: Token) -> str:
+    kind = token[0]
+    before = tokens[tokens.index(token) - 1][0] if token in tokens and tokens[0] != token else ""
+    if kind == "EQ":
+        return "`==` compares; `name = value` gives a setting its value"
+    if kind == "COMPARE":
+        return "comparisons don't chain: write `a < b and b < c`"
+    if kind in ("WHEN", "ARROW"):
+        return "a guard follows a call, a chain joins two calls: `conv 1x1, 64 -> relu when C`"
+    if kind == "IF" or before == "IF" or kind == "ELSE":
+        return "a choice is written `1 if first else 2`"
+    if kind == "COLON":
+        return "a label stands first on its line: `conv1: conv 3x3, 64`"
+    return ""

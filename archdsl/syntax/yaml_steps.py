@@ -1,0 +1,396 @@
+"""The bodies of a YAML spec: from lists and mappings to the statements of the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.source import Span
+from archdsl.syntax import errors, headers, line, words
+from archdsl.syntax.comments import Comments
+from archdsl.syntax.events import Mapping, Node, Scalar, Sequence
+from archdsl.syntax.expression import Arg, Expression, ListOf, Literal, SizeLiteral, Word
+from archdsl.syntax.spec import (
+    Body,
+    Call,
+    Dense,
+    For,
+    From,
+    Group,
+    Let,
+    Merge,
+    Output,
+    Repeat,
+    Residual,
+    Settings,
+    Shortcut,
+    Statement,
+    Step,
+    Trivia,
+    Unused,
+)
+from archdsl.syntax.text_range import Text
+
+Pairs = list[tuple[Scalar, Node]]
+
+
+class Steps:
+    """Reads bodies; what is wrong goes to `problems` and reading goes on with the next item."""
+
+    def __init__(self, comments: Comments, problems: list[Diagnostic]) -> None:
+        self.comments = comments
+        self.problems = problems
+        self._constructs: dict[str, Callable[[Text, Node, Mapping, Trivia], list[Statement]]] = {
+            "group": self._group,
+            "repeat": self._repeat,
+            "for": self._for,
+            "residual": self._residual,
+            "dense": self._repeat,
+            "output": self._output,
+            "from": self._from,
+            "let": self._let,
+            "unused": self._unused,
+            **dict.fromkeys(words.MERGES, self._merge),
+        }
+
+    def body(self, node: Node, what: str) -> Body:
+        """The statements of a list, without those that are wrong."""
+        found: list[Statement] = []
+        for item in sequence(node, what, "a list of steps").items:
+            try:
+                found += self.item(item)
+            except SpecError as error:
+                self.problems += error.diagnostics
+        return tuple(found)
+
+    def needed(self, node: Node, what: str) -> Body:
+        """The body of a construct, which must have one."""
+        if isinstance(node, Sequence) and not node.items or isinstance(node, Scalar) and not node.value:
+            raise SpecError(errors.EmptyBody(node.span, what=what))
+        return self.body(node, f"the body of `{what}`")
+
+    def item(self, item: Node) -> list[Statement]:
+        """An item of a body: one statement, or the several of a `let`."""
+        trivia = self.comments.claim(item.span.line)
+        if isinstance(item, Sequence):
+            raise SpecError(errors.WrongNode(item.span, what="a step", wanted="a line", found="a list", help_text=_LIST))
+        if isinstance(item, Scalar):
+            return [self._line(item, trivia)]
+        if not item.pairs:
+            raise SpecError(errors.WrongNode(item.span, what="a step", wanted="a line", found="an empty mapping"))
+        key, value = item.pairs[0]
+        word = headers.first_word(key.text)
+        if word == "label" and key.value != "label":
+            self._only(item)
+            return [self._labelled(headers.after("label", key.text), key, value, trivia)]
+        if word in self._constructs:
+            if word not in ("repeat", "dense", "for", "residual"):
+                self._only(item)
+            return self._constructs[word](key.text, value, item, trivia)
+        if word in words.CONSTRUCTS or word == "defaults":
+            raise SpecError(errors.Misplaced(key.span, word=word, help_text=_PLACES.get(word)))
+        self._only(item)
+        return [self._labelled(key.text, key, value, trivia)]
+
+    def _only(self, item: Mapping, *also: str) -> None:
+        """A step's mapping has one key, and those that its construct knows."""
+        for key, value in item.pairs[1:]:
+            word = headers.first_word(key.text)
+            if word in also:
+                continue
+            if key.in_flow and isinstance(value, Scalar) and not value.value:
+                raise SpecError(errors.YamlComma(key.span, item=key.value))
+            raise SpecError(errors.SecondKey(key.span, key=key.value, first=item.pairs[0][0].value))
+
+    def _line(self, item: Scalar, trivia: Trivia) -> Statement:
+        """A step without label: `relu`, `conv 3x3, 64 -> relu`; or `output logits`."""
+        text = item.text
+        word = headers.first_word(text)
+        if word == "output":
+            name, when = headers.output(headers.after(word, text))
+            return Output(name=name, when=when, span=item.span, trivia=trivia)
+        if word in words.CONSTRUCTS and headers.labelled(text) is None:
+            raise SpecError(errors.Misplaced(item.span, word=word, help_text=f"write it as a key: `- {word}: ...`"))
+        return Step(links=self._chain(item), span=item.span, trivia=trivia)
+
+    def _chain(self, item: Scalar) -> tuple[Call, ...]:
+        if headers.labelled(item.text) is not None:
+            raise SpecError(errors.QuotedLabel(item.span))
+        try:
+            return line.chain(item.text)
+        except SpecError:
+            if item.in_flow and not headers.first_word(item.text):
+                raise SpecError(errors.YamlComma(item.span, item=item.value)) from None
+            _refuse_torn(item)
+            raise
+
+    def _labelled(self, name: Text, key: Scalar, value: Node, trivia: Trivia) -> Statement:
+        """`conv1: conv 3x3, 64`, `conv1: {conv: [3x3, 64]}` or `features: [...]`."""
+        label, when = headers.guarded_label(name)
+        if label is None:
+            raise SpecError(errors.NameExpected(key.span, what="a label"))
+        if isinstance(value, Scalar):
+            if not value.value:
+                raise SpecError(errors.EmptyBody(key.span, what=key.value))
+            if when is not None:
+                help_text = "the guard of a call stands behind it: `conv 3x3, 64 when C`"
+                raise SpecError(errors.Misplaced(key.span, word="when", help_text=help_text))
+            return Step(label=label, links=self._chain(value), span=key.span.to(value.span), trivia=trivia)
+        if isinstance(value, Mapping):
+            links = (self.structured(value, when),)
+            return Step(label=label, links=links, span=key.span, trivia=trivia)
+        return Group(label=label, when=when, body=self.needed(value, key.value), span=key.span, trivia=trivia)
+
+    def structured(self, value: Mapping, when: Expression | None) -> Call:
+        """`{conv: [7x7, 64], stride: 2}`."""
+        if not value.pairs:
+            raise SpecError(errors.WrongNode(value.span, what="a call", wanted="a mapping", found="an empty one"))
+        key, values = value.pairs[0]
+        called = line.called(key.text)
+        if called.callee in words.CONSTRUCTS:
+            help_text = f"a labelled construct is a list that holds it: `- {called.callee}: ...`"
+            raise SpecError(errors.Misplaced(key.span, word=called.callee, help_text=help_text))
+        args: list[Arg] = []
+        if isinstance(values, Scalar):
+            args += line.arguments(values.text) if values.value else ()
+        else:
+            for item in sequence(values, f"the values of `{called.callee}`", "a list").items:
+                args += argument(item)
+        for name, setting in value.pairs[1:]:
+            if key.in_flow and isinstance(setting, Scalar) and not setting.value:
+                raise SpecError(errors.YamlComma(name.span, item=name.value))
+            args.append(named(name, setting))
+        return Call(callee=called.callee, count=called.times, args=tuple(args), when=when, span=value.span)
+
+    def settings(self, node: Node) -> tuple[Settings, ...]:
+        """`defaults` or `init`: a mapping from operations to what their calls leave out."""
+        found = []
+        for key, value in mapping(node, "this section").pairs:
+            try:
+                trivia = self.comments.claim(key.span.line)
+                op, rest = headers.name(key.text, "an operation's name")
+                headers.nothing(rest)
+                if isinstance(value, Scalar):
+                    args = line.arguments(value.text)
+                else:
+                    args = tuple(named(*pair) for pair in mapping(value, f"the settings of `{op}`").pairs)
+                found.append(Settings(op=op, args=args, span=key.span.to(value.span), trivia=trivia))
+            except SpecError as error:
+                self.problems += error.diagnostics
+        return tuple(found)
+
+    def _group(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
+        when = line.guard(headers.after("group", head))
+        return [Group(when=when, body=self.needed(value, "group"), span=head.all(), trivia=trivia)]
+
+    def _repeat(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
+        word = headers.first_word(head)
+        self._only(item, "do")
+        when = line.guard(headers.after(word, head))
+        header = scalar(value, f"the count of `{word}`")
+        count, index, inner = line.counted(header.text)
+        if inner is not None:
+            raise SpecError(errors.GuardInValue(value.span, word=word))
+        body = self._do(item, word)
+        made = Repeat if word == "repeat" else Dense
+        span = head.all().to(value.span)
+        return [made(count=count, index=index, when=when, body=body, span=span, trivia=trivia)]
+
+    def _do(self, item: Mapping, word: str) -> Body:
+        for key, value in item.pairs[1:]:
+            if key.value == "do":
+                return self.needed(value, word)
+        raise SpecError(errors.MissingDo(item.pairs[0][0].span, word=word))
+
+    def _for(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
+        self._only(item, "do", "in")
+        when = line.guard(headers.after("for", head))
+        names, over, inner = headers.looped(scalar(value, "the heading of `for`").text)
+        if inner is not None:
+            raise SpecError(errors.GuardInValue(value.span, word="for"))
+        span = head.all().to(value.span)
+        rows = None
+        table = next((below for key, below in item.pairs[1:] if key.value == "in"), None)
+        if table is not None and over is not None:
+            raise SpecError(errors.Misplaced(table.span, word="in", help_text="the line of `for` has its `in` already"))
+        if isinstance(table, Sequence) and any(isinstance(row, Sequence) for row in table.items):
+            rows = self._rows(table, names)
+        elif table is not None:
+            over = expression(table)
+        elif over is None:
+            raise SpecError(errors.EmptyTable(value.span))
+        body = self._do(item, "for")
+        return [For(names=names, rows=rows, over=over, when=when, body=body, span=span, trivia=trivia)]
+
+    def _rows(self, table: Sequence, names: tuple[str, ...]) -> tuple[tuple[Expression, ...], ...]:
+        found = []
+        for row in table.items:
+            try:
+                cells = tuple(expression(cell) for cell in sequence(row, "a row", "a list").items)
+                if len(cells) != len(names):
+                    raise SpecError(headers.row_length(row.span, cells, names))
+                found.append(cells)
+            except SpecError as error:
+                self.problems += error.diagnostics
+        return tuple(found)
+
+    def _merge(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
+        kind: Any = headers.first_word(head)
+        along, when = headers.merge(headers.after(kind, head))
+        branches = []
+        for branch in sequence(value, f"the branches of `{kind}`", "a list").items:
+            if isinstance(branch, Sequence):
+                branches.append(self.body(branch, "a branch"))
+                continue
+            try:
+                branches.append(tuple(self.item(branch)))
+            except SpecError as error:
+                self.problems += error.diagnostics
+        if not branches and not self.problems:
+            raise SpecError(errors.EmptyBody(head.all(), what=kind))
+        return [Merge(kind=kind, along=along, when=when, branches=tuple(branches), span=head.all(), trivia=trivia)]
+
+    def _residual(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
+        self._only(item, "shortcut")
+        when = line.guard(headers.after("residual", head))
+        body = self.needed(value, "residual")
+        shortcuts = [self._shortcut(*pair) for pair in item.pairs[1:]]
+        if len(shortcuts) > 1:
+            raise SpecError(errors.Misplaced(shortcuts[1].span, word="shortcut", help_text="a residual has one shortcut"))
+        shortcut = shortcuts[0] if shortcuts else None
+        return [Residual(when=when, body=body, shortcut=shortcut, span=head.all(), trivia=trivia)]
+
+    def _shortcut(self, key: Scalar, value: Node) -> Shortcut:
+        trivia = self.comments.claim(key.span.line)
+        label, when = headers.guarded_label(headers.after("shortcut", key.text))
+        if not isinstance(value, Scalar):
+            body = self.needed(value, key.value)
+            return Shortcut(label=label, when=when, body=body, span=key.span, trivia=trivia)
+        if headers.first_word(value.text) != "when":
+            raise SpecError(errors.InlineShortcut(key.span.to(value.span)))
+        if when is not None or label is not None:
+            raise SpecError(errors.EmptyBody(key.span, what=key.value))
+        return Shortcut(when=line.guard(value.text), span=key.span.to(value.span), trivia=trivia)
+
+    def _output(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
+        name, when = headers.output(headers.after("output", head))
+        body = self.needed(value, f"output {name}")
+        return [Output(name=name, when=when, body=body, span=head.all(), trivia=trivia)]
+
+    def _from(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
+        when = line.guard(headers.after("from", head))
+        labels, inner = line.path(scalar(value, "what `from` names").text)
+        if inner is not None:
+            raise SpecError(errors.GuardInValue(value.span, word="from"))
+        return [From(path=labels, when=when, span=head.all().to(value.span), trivia=trivia)]
+
+    def _let(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
+        headers.nothing(headers.after("let", head))
+        found = self.lets(value)
+        if found and trivia != found[0].trivia:
+            first = found[0].trivia
+            both = Trivia((*trivia.comments, *first.comments), trivia.note or first.note, trivia.gap)
+            found = (found[0].model_copy(update={"trivia": both}), *found[1:])
+        return list(found)
+
+    def lets(self, value: Node) -> tuple[Let, ...]:
+        """`{wide: expand * input.channels}`."""
+        found = []
+        for key, each in mapping(value, "`let`").pairs:
+            trivia = self.comments.claim(key.span.line)
+            name, rest = headers.new_name(key.text, "a `let`")
+            headers.nothing(rest)
+            found.append(Let(name=name, value=expression(each), span=key.span.to(each.span), trivia=trivia))
+        return tuple(found)
+
+    def _unused(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
+        label = line.label(headers.after("unused", head))
+        if isinstance(value, Mapping):
+            call = self.structured(value, None)
+        else:
+            call = headers.single(scalar(value, "what is unused").text)
+        return [Unused(label=label, call=call, span=head.all().to(value.span), trivia=trivia)]
+
+
+def expression(node: Node) -> Expression:
+    """A value: one expression, or a list of values."""
+    if isinstance(node, Sequence):
+        made = ListOf(tuple(expression(item) for item in node.items), node.span)
+        line.check_depth(made, node.span)
+        return made
+    if isinstance(node, Mapping):
+        raise SpecError(errors.WrongNode(node.span, what="a value", wanted="one expression", found="a mapping"))
+    try:
+        return line.expression(node.text)
+    except SpecError:
+        _refuse_torn(node)
+        raise
+
+
+def argument(node: Node) -> tuple[Arg, ...]:
+    """One value of a structured call."""
+    if not isinstance(node, Scalar):
+        return (Arg(None, (expression(node),), node.span),)
+    try:
+        return line.arguments(node.text)
+    except SpecError:
+        _refuse_torn(node)
+        raise
+
+
+def named(key: Scalar, value: Node) -> Arg:
+    """A setting with its value, as the line `stride 2` has it; where it can't, as `pad = [1, 2]`."""
+    name, rest = headers.name(key.text, "a setting's name")
+    headers.nothing(rest)
+    made = expression(value)
+    span = key.span.to(value.span)
+    written = value.value if isinstance(value, Scalar) else "["
+    if written[:1] in ("-", "(", "["):
+        return Arg(name, (made,), span)
+    return Arg(None, (Word(name, key.span), made), span)
+
+
+def _refuse_torn(item: Scalar) -> None:
+    """An item that a comma has torn out of its brackets: `[max(1, c), 64]`."""
+    opened = sum(map(item.value.count, "([{")) != sum(map(item.value.count, ")]}"))
+    if item.in_flow and opened:
+        raise SpecError(errors.YamlComma(item.span, item=item.value)) from None
+
+
+def scalar(node: Node, what: str) -> Scalar:
+    if not isinstance(node, Scalar) or not node.value:
+        raise SpecError(errors.WrongNode(node.span, what=what, wanted="one line", found=kind_of(node)))
+    return node
+
+
+def sequence(node: Node, what: str, wanted: str) -> Sequence:
+    if not isinstance(node, Sequence):
+        raise SpecError(errors.WrongNode(node.span, what=what, wanted=wanted, found=kind_of(node), help_text=_DASHES))
+    return node
+
+
+def mapping(node: Node, what: str) -> Mapping:
+    if not isinstance(node, Mapping):
+        raise SpecError(errors.WrongNode(node.span, what=what, wanted="a mapping", found=kind_of(node)))
+    return node
+
+
+def kind_of(node: Node) -> str:
+    if isinstance(node, Sequence):
+        return "a list"
+    if isinstance(node, Mapping):
+        return "a mapping"
+    return f"`{node.value}`" if node.value else "nothing"
+
+
+_DASHES = "each item starts with `- `"
+_LIST = "only a branch of a merge is a list of its own; a container is `- group: [...]`"
+_PLACES = {
+    "shortcut": "`shortcut` is a second key of its `residual`, in the same column",
+    "do": "`do` is a second key of its `repeat`, `for` or `dense`, in the same column",
+    "defaults": "`defaults` stands at the left margin, or first in a block",
+    "default": "it is `defaults` in YAML, at the left margin or first in a block",
+    "init": "`init` stands at the left margin, or first in a block",
+    "again": "the word is kept for later versions",
+}

@@ -1,0 +1,83 @@
+"""What tests ask of a compiled network, read off its steps one by one."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import archdsl
+from archdsl.dims import at
+from archdsl.ir import Leaf, Net, leaves
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def compiled(text: str, **options: Any) -> Net:
+    """The network of a text spec."""
+    return archdsl.loads(text, **options).net
+
+
+def layers(net: Net) -> list[str]:
+    """`path op` of every step, in the order of execution."""
+    return [f"{leaf.path} {leaf.step.op.name}" for leaf in leaves(net.scope)]
+
+
+def sizes(net: Net, values: Any) -> tuple[int, ...]:
+    return tuple(int(at(size, net.sizes)) for size in values)
+
+
+def weights(net: Net) -> Shapes:
+    """Parameter -> shape, in the order of the steps."""
+    return {_key(leaf, name): sizes(net, shape) for leaf in leaves(net.scope) for name, shape in leaf.step.facts.weights.items()}
+
+
+def buffers(net: Net) -> Shapes:
+    return {
+        _key(leaf, name): sizes(net, buffer.shape)
+        for leaf in leaves(net.scope)
+        for name, buffer in leaf.step.facts.buffers.items()
+        if buffer.persistent
+    }
+
+
+def state_dict(net: Net) -> Shapes:
+    """Parameters and persistent buffers, a step's own together."""
+    both, found = (weights(net), buffers(net)), Shapes()
+    for leaf in leaves(net.scope):
+        for name in (*leaf.step.facts.weights, *leaf.step.facts.buffers):
+            key = _key(leaf, name)
+            found |= {key: shapes[key] for shapes in both if key in shapes}
+    return found
+
+
+def params(net: Net) -> int:
+    return sum(prod(shape) for shape in weights(net).values())
+
+
+def macs(net: Net) -> int:
+    """In evaluation: what runs in training only doesn't count."""
+    return sum(int(at(leaf.step.facts.macs, net.sizes)) for leaf in leaves(net.scope) if leaf.mode != "training" and not leaf.step.unused)
+
+
+def torchinfo_macs(net: Net) -> int:
+    """The other convention: parameters times output positions, bias included."""
+    total = 0
+    for leaf in leaves(net.scope):
+        count = sum(prod(sizes(net, shape)) for shape in leaf.step.facts.weights.values())
+        total += count * prod(sizes(net, leaf.step.facts.shape.spatial))
+    return total
+
+
+def output(net: Net) -> tuple[int, ...]:
+    """The shape of the main result."""
+    return sizes(net, net.scope.shapes[net.scope.results[0]].sizes)
+
+
+def shape_at(net: Net, path: str) -> tuple[int, ...]:
+    """What a step gives."""
+    (found,) = (leaf for leaf in leaves(net.scope) if leaf.path == path)
+    return sizes(net, found.step.facts.shape.sizes)
+
+
+def _key(leaf: Leaf, name: str) -> str:
+    return f"{leaf.path}.{name}" if name else leaf.path

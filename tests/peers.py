@@ -1,0 +1,61 @@
+"""torchvision's own models, to compare with, also beside a torch that its compiled ops weren't built for."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+# The files that build each family of models.
+FILES = {
+    "alexnet": "alexnet",
+    "densenet": "densenet",
+    "googlenet": "googlenet",
+    "resnet": "resnet",
+    "vgg": "vgg",
+}
+
+
+def torchvision_model(name: str, **arguments: Any) -> Any:
+    """A model of torchvision by its builder's name, such as `resnet50`, with fresh weights."""
+    family = FILES[name.rstrip("0123456789")]
+    _install()
+    builder: Callable[..., Any] = getattr(import_module(f"torchvision.models.{family}"), name)
+    return builder(weights=None, **arguments)
+
+
+@cache
+def _install() -> None:
+    """Registers empty packages with the real paths: `import torchvision` itself loads compiled ops that may not fit."""
+    found = find_spec("torchvision")
+    assert found is not None
+    assert found.origin is not None
+    root = Path(found.origin).parent
+    for package in ("", ".models", ".ops", ".transforms"):
+        name = f"torchvision{package}"
+        made = ModuleType(name)
+        made.__path__ = [str(root / package.removeprefix("."))]
+        sys.modules.setdefault(name, made)
+    _stub("torchvision.transforms._presets", ImageClassification=object)
+    _stub("torchvision.transforms._presets", InterpolationMode=enum.Enum("InterpolationMode", "BILINEAR BICUBIC"))
+    _stub("torchvision.utils", _log_api_usage_once=_nothing, _make_ntuple=_repeated)
+    _stub("torchvision._internally_replaced_utils", load_state_dict_from_url=_nothing)
+
+
+def _stub(name: str, **contents: Any) -> None:
+    module = sys.modules.setdefault(name, ModuleType(name))
+    vars(module).update(contents)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Stands in for logging and downloads, which no test wants."""
+
+
+def _repeated(value: Any, count: int) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * count

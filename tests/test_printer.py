@@ -1,0 +1,68 @@
+"""Printing and reading: each undoes the other, in both spellings and across."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from strategies import expressions, specs
+
+from archdsl.source import Source
+from archdsl.syntax import line
+from archdsl.syntax.expression import Expression
+from archdsl.syntax.printer import print_as, print_text, print_yaml
+from archdsl.syntax.printer.line import expression
+from archdsl.syntax.read import read
+from archdsl.syntax.spec import Node, Spec
+from archdsl.syntax.text_range import Text
+
+
+def read_as(spelling: str, text: str) -> Spec:
+    return read(Source(f"spec.{spelling}", text))
+
+
+@given(expressions)
+def test_an_expression_is_read_as_it_was_printed(tree: Expression) -> None:
+    text = expression(tree)
+    assert line.expression(Text(Source("<text>", text), text, 1, 1)) == tree
+
+
+@settings(max_examples=150)
+@given(specs)
+def test_a_spec_is_read_as_it_was_printed(spec: Spec) -> None:
+    text = print_text(spec)
+    assert read_as("arch", text) == spec
+    assert print_text(read_as("arch", text)) == text
+
+
+@settings(max_examples=150)
+@given(specs)
+def test_a_yaml_spec_is_read_as_it_was_printed(spec: Spec) -> None:
+    text = print_yaml(spec)
+    assert read_as("yaml", text) == spec
+    assert print_yaml(read_as("yaml", text)) == text
+
+
+@settings(max_examples=100)
+@given(specs)
+def test_converting_there_and_back_changes_nothing(spec: Spec) -> None:
+    there = read_as("arch", print_text(read_as("yaml", print_yaml(spec))))
+    back = read_as("yaml", print_yaml(there))
+    assert there == back == spec
+    assert Counter(comments(spec)) == Counter(comments(there)) == Counter(comments(back))
+
+
+def comments(value: Any) -> list[str]:
+    """All comments of a tree, wherever they are kept."""
+    if isinstance(value, Node):
+        trivia = value.trivia
+        own = [*trivia.comments, *([trivia.note] if trivia.note else [])]
+        if isinstance(value, Spec):
+            own += [*value.closing, *value.net_trivia.comments]
+            own += [value.net_trivia.note] if value.net_trivia.note else []
+        return own + [text for key, inner in value.__dict__.items() if key != "trivia" for text in comments(inner)]
+    if isinstance(value, tuple) and type(value) is tuple:
+        return [text for item in value for text in comments(item) if not isinstance(item, str)]
+    return []
