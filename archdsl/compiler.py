@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl import library
+from archdsl.analysis.state import check_names
 from archdsl.diagnostics import Diagnostic
 from archdsl.expand.files import Loader
 from archdsl.expand.network import expand
@@ -60,6 +61,11 @@ class Network:
         self._input = input
         self._params = params
         self.net: Net = self._expand(trace=False)
+        check_names(self.net)
+        if not self.net.concrete:
+            from archdsl.analysis.checks import check_possible
+
+            check_possible(self.net)
 
     def _expand(self, *, trace: bool) -> Net:
         return expand(self.spec, self._loader, params=self._params, input=self._input, trace=trace)

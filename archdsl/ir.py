@@ -19,10 +19,14 @@ Mode = Literal["always", "training", "eval"]
 Kind = Literal["net", "block", "container", "loop", "side"]
 
 
-def spell(name: Name, counters: Mapping[str, int] = {}) -> str:  # noqa: B006 (never changed)
+def spell(name: Name, counters: Mapping[str, int] = {}) -> str:
     """A name as text, with the counters of the loops around it; `layer{k}` where a counter isn't given."""
     return "".join(
-        part if isinstance(part, str) else str(at(part, counters)) if counters or isinstance(part, int) else f"{{{part}}}"
+        part
+        if isinstance(part, str)
+        else str(at(part, counters))
+        if counters or isinstance(part, int)
+        else f"{{{part}}}"
         for part in name
     )
 
@@ -115,7 +119,20 @@ class Scope:
     params: the constructor's parameters of a block with their default source (None: no default).
     """
 
-    __slots__ = ("inputs", "jump", "kind", "labelled", "name", "params", "results", "shapes", "sides", "span", "steps", "taps")
+    __slots__ = (
+        "inputs",
+        "jump",
+        "kind",
+        "labelled",
+        "name",
+        "params",
+        "results",
+        "shapes",
+        "sides",
+        "span",
+        "steps",
+        "taps",
+    )
 
     def __init__(
         self,
@@ -222,7 +239,7 @@ class Leaf(NamedTuple):
     mode: Mode
 
 
-def leaves(scope: Scope, prefix: str = "", mode: Mode = "always", counters: Mapping[str, int] = {}) -> Iterator[Leaf]:  # noqa: B006
+def leaves(scope: Scope, prefix: str = "", mode: Mode = "always", counters: Mapping[str, int] = {}) -> Iterator[Leaf]:
     """Every op step with its full path, loops unfolded, in the order of execution."""
     for step in scope.steps:
         if isinstance(step, OpStep):

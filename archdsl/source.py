@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -29,6 +30,14 @@ class Span(NamedTuple):
     def to(self, other: Span) -> Span:
         """From the start of this span to the end of the other."""
         return Span(self.source, self.line, self.column, other.end_line, other.end_column)
+
+    def word(self, word: str) -> Span:
+        """Where a word stands first in this span; the whole span where its first line doesn't have it."""
+        line = self.source.line(self.line)
+        found = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])").search(line, self.column - 1)
+        if found is None or (self.line == self.end_line and found.end() >= self.end_column):
+            return self
+        return Span(self.source, self.line, found.start() + 1, self.line, found.end() + 1)
 
     def __repr__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"

@@ -9,12 +9,10 @@ from __future__ import annotations
 import keyword
 import math
 import operator
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 # Python's binding strengths, to bracket no more than needed.
-_NAME = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = 1, 2, 3, 4, 5
 
 
@@ -31,6 +29,10 @@ class Traced:
     source: str
     strength: int
     names: frozenset[str]
+    # Of a whole number that is a sum: source of each term without its factor -> (term, factor); "" is the constant.
+    linear: Mapping[str, tuple[Any, int]] | None = None
+    # What an operation or a function made of its operands: makes it anew of others. None for variables.
+    remake: Callable[[Callable[[Any], Any]], Any] | None = None
 
 
 class TracedInt(int, Traced):
@@ -84,8 +86,7 @@ def names_in(value: Any) -> frozenset[str]:
 
 def integral(value: float) -> int:
     """A float with an integral value as an int, its source with it."""
-    whole = int(float(value))
-    return traced(whole, f"int({value.source})", value.names) if isinstance(value, Traced) else whole
+    return call("int", int, value)  # type: ignore[no-any-return]
 
 
 def call(name: str, function: Callable[..., Any], *args: Any) -> Any:
@@ -94,7 +95,13 @@ def call(name: str, function: Callable[..., Any], *args: Any) -> Any:
     if not any(names_in(arg) for arg in args):
         return value
     names = frozenset().union(*map(names_in, args))
-    return traced(value, f"{name}({', '.join(map(_spell, args))})", names)
+    result = traced(value, f"{name}({', '.join(map(_spell, args))})", names)
+    result.remake = lambda other: call(name, function, *(_each(other, arg) for arg in args))
+    return result
+
+
+def _each(other: Callable[[Any], Any], value: Any) -> Any:
+    return tuple(_each(other, item) for item in value) if type(value) is tuple else other(value)
 
 
 def _plain(value: Any) -> Any:
@@ -135,12 +142,73 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
     neutral = _neutral(symbol, left, right)
     if neutral is not None and type(_plain(neutral)) is type(value):
         return neutral
+    terms = _collected(symbol, left, right) if isinstance(value, int) else None
+    if terms is not None and _is_simpler(terms, symbol, left, right):
+        return _sum(terms)
     # The right operand of - / // % binds one tighter; ** is the other way round.
     left_strength, right_strength = (strength + 1, strength) if symbol == "**" else (strength, strength + 1)
     if symbol in "+*":
         right_strength = strength
     source = f"{_operand(left, left_strength)} {symbol} {_operand(right, right_strength)}"
-    return traced(value, source, names_in(left) | names_in(right), strength)
+    result = traced(value, source, names_in(left) | names_in(right), strength)
+    result.linear = terms
+    result.remake = lambda other: binary(symbol, other(left), other(right))
+    return result
+
+
+def _terms(value: Any) -> Mapping[str, tuple[Any, int]]:
+    if not isinstance(value, Traced):
+        return {"": (1, value)} if value else {}
+    return value.linear if value.linear is not None else {value.source: (value, 1)}
+
+
+def _collected(symbol: str, left: Any, right: Any) -> dict[str, tuple[Any, int]] | None:
+    """The result as a sum with like terms put together; None where it is no such sum."""
+    if symbol in "+-":
+        sign = 1 if symbol == "+" else -1
+        total = dict(_terms(left))
+        for key, (term, factor) in _terms(right).items():
+            total[key] = (term, total.get(key, (term, 0))[1] + sign * factor)
+        return {key: pair for key, pair in total.items() if pair[1]}
+    factor, other = (left, right) if not isinstance(left, Traced) else (right, left)
+    if symbol == "*" and not isinstance(factor, Traced):
+        return {key: (term, times * factor) for key, (term, times) in _terms(other).items() if times * factor}
+    if symbol == "//" and not isinstance(right, Traced) and right > 0:
+        terms = _terms(left)
+        if all(times % right == 0 for _, times in terms.values()):
+            return {key: (term, times // right) for key, (term, times) in terms.items()}
+    return None
+
+
+def _is_simpler(terms: Mapping[str, Any], symbol: str, left: Any, right: Any) -> bool:
+    """Whether terms came together: `width + 2 * width` is `3 * width`, but `4 * (a + b)` stays as it was written."""
+    if symbol in "+-":
+        return len(terms) < len(_terms(left)) + len(_terms(right))
+    factors = [factor for _, factor in _terms(left if isinstance(left, Traced) else right).values()]
+    return symbol == "//" or (len(terms) == 1 and factors != [1])
+
+
+def _sum(terms: Mapping[str, tuple[Any, int]]) -> Any:
+    """The sum as a number that prints as one: `in_channels + 6 * growth`."""
+    result: Any = None
+    for term, factor in sorted(terms.values(), key=lambda pair: not isinstance(pair[0], Traced)):
+        size = abs(factor)
+        one = term if size == 1 else size * term if not isinstance(term, Traced) else _times(size, term)
+        if result is None:
+            result = one if factor > 0 else -one
+            continue
+        symbol, strength = ("+", _SUM) if factor > 0 else ("-", _PRODUCT)
+        source = f"{_operand(result, _SUM)} {symbol} {_operand(one, strength)}"
+        value = _plain(result) + _plain(one) * (1 if factor > 0 else -1)
+        result = traced(value, source, names_in(result) | names_in(one), _SUM)
+    if isinstance(result, Traced):
+        result.linear = dict(terms)
+        result.remake = lambda other: _sum_of(factor * other(term) for term, factor in terms.values())
+    return 0 if result is None else result
+
+
+def _times(factor: int, term: Any) -> Any:
+    return traced(factor * _plain(term), f"{factor} * {_operand(term, _PRODUCT + 1)}", term.names, _PRODUCT)
 
 
 def _neutral(symbol: str, left: Any, right: Any) -> Any:
@@ -182,7 +250,9 @@ for _symbol, _name in (
 
 
 def _negate(self: Any) -> Any:
-    return traced(-_plain(self), f"-{_operand(self, _SIGN)}", self.names, _SIGN)
+    result = traced(-_plain(self), f"-{_operand(self, _SIGN)}", self.names, _SIGN)
+    result.remake = lambda other: -other(self)
+    return result
 
 
 TracedInt.__neg__ = _negate  # type: ignore[method-assign]
@@ -204,16 +274,25 @@ def substitute(value: Any, replacements: Mapping[str, Any]) -> Any:
     """The value with variables replaced by other values, as a block's result is told in its caller's terms."""
     if not isinstance(value, Traced) or isinstance(value, Sides):
         return value
-    present = {name: replacements[name] for name in value.names}
-    if not any(isinstance(replacement, Traced) for replacement in present.values()):
-        return _plain(value)
-    if value.source in present:
-        return present[value.source]
-    source = _NAME.sub(lambda match: _operand(present[match[0]], _ATOM) if match[0] in present else match[0], value.source)
-    return traced(_plain(value), source, names_in(tuple(present.values())), value.strength)
+    if value.remake is not None:
+        return value.remake(lambda operand: substitute(operand, replacements))
+    (name,) = value.names
+    replacement = replacements[name]
+    if not isinstance(replacement, Sides):
+        return replacement
+    # A side of a size: `kernel[1]`, or `kernel` where all are equal.
+    return replacement[int(value.source[len(name) + 1 : -1] or 0)]
 
 
-_TAKEN = frozenset((*keyword.kwlist, "self", "nn", "torch", "math", "F", "divisible", "super", "range", "int", "round"))
+def _sum_of(numbers: Iterable[Any]) -> Any:
+    total: Any = 0
+    for number in numbers:
+        total = number + total if isinstance(number, Traced) and not isinstance(total, Traced) else total + number
+    return total
+
+
+_USED = "F OrderedDict abs divisible float getattr int math max min nn range round self super torch".split()
+_TAKEN = frozenset((*keyword.kwlist, *_USED))
 
 
 def python_name(name: str) -> str:

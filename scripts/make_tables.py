@@ -31,24 +31,35 @@ def tables() -> str:
     """The module's text for the grammar as it stands."""
     grammar = (SYNTAX / "grammar.lark").read_text(encoding="utf-8")
     lark = Lark(grammar, parser="lalr", start=STARTS, lexer=_NoLexer)
-    table: Any = lark.parser.parser._parse_table  # type: ignore[union-attr]
+    table: Any = lark.parser.parser._parse_table
     rules = list(lark.rules)
     numbers = {rule: number for number, rule in enumerate(rules)}
     named = [(str(rule.origin.name), len(rule.expansion), str(rule.alias or "")) for rule in rules]
     for origin, length, action in named:
         assert action or length == 1, f"a rule of {origin} has {length} symbols and no action"
+    order = _in_order(table)
+    place = {state: number for number, state in enumerate(order)}
     states = [
         {
-            str(symbol): target if action is Shift else ~numbers[target]
+            str(symbol): place[target] if action is Shift else ~numbers[target]
             for symbol, (action, target) in sorted(table.states[state].items())
         }
-        for state in range(len(table.states))
+        for state in order
     ]
-    starts = {name: (table.start_states[name], table.end_states[name]) for name in STARTS}
+    starts = {name: (place[table.start_states[name]], place[table.end_states[name]]) for name in STARTS}
     lines = [HEAD, "RULES: tuple[tuple[str, int, str], ...] = (", *(f"    {rule!r}," for rule in named), ")"]
     lines += ["STARTS: dict[str, tuple[int, int]] = {", *(f"    {k!r}: {v!r}," for k, v in starts.items()), "}"]
     lines += ["SHIFTS: tuple[dict[str, int], ...] = (", *(f"    {state!r}," for state in states), ")"]
     return "\n".join(lines).replace("'", '"') + "\n"
+
+
+def _in_order(table: Any) -> list[int]:
+    """The states as they are reached from the start symbols: lark's own numbers differ from run to run."""
+    order = [table.start_states[name] for name in STARTS]
+    for state in order:
+        targets = [target for _, (action, target) in sorted(table.states[state].items()) if action is Shift]
+        order += dict.fromkeys(target for target in targets if target not in order)
+    return order
 
 
 class _NoLexer(Lexer):

@@ -1,11 +1,15 @@
-"""What tests ask of a compiled network, read off its steps one by one."""
+"""Small networks for tests, and what tests ask of a compiled one, read off its steps one by one."""
 
 from __future__ import annotations
 
 from math import prod
+from textwrap import dedent, indent
 from typing import Any
 
+import pytest
+
 import archdsl
+from archdsl.diagnostics import SpecError
 from archdsl.dims import at
 from archdsl.ir import Leaf, Net, leaves
 
@@ -15,6 +19,25 @@ Shapes = dict[str, tuple[int, ...]]
 def compiled(text: str, **options: Any) -> Net:
     """The network of a text spec."""
     return archdsl.loads(text, **options).net
+
+
+def net(body: str, *, head: str = "", input: str = "4x8x8", **params: Any) -> Net:
+    """A network of one body, which may be indented; `head` holds its blocks, macros and defaults."""
+    parameters = f" ({', '.join(f'{key} = {value}' for key, value in params.items())})" if params else ""
+    steps = indent(dedent(body.strip("\n")), "  ")
+    return compiled(f"{dedent(head)}\nnet a{parameters}\n  input {input}\n{steps}\n")
+
+
+def outs(found: Net) -> dict[str, int]:
+    """Step -> output channels (or units) of its weight."""
+    return {key.removesuffix(".weight"): shape[0] for key, shape in weights(found).items() if key.endswith(".weight")}
+
+
+def refused(body: str, **options: Any) -> list[str]:
+    """The codes of what is wrong with a network of one body."""
+    with pytest.raises(SpecError) as caught:
+        net(body, **options)
+    return [one.code for one in caught.value.diagnostics]
 
 
 def layers(net: Net) -> list[str]:
@@ -28,7 +51,11 @@ def sizes(net: Net, values: Any) -> tuple[int, ...]:
 
 def weights(net: Net) -> Shapes:
     """Parameter -> shape, in the order of the steps."""
-    return {_key(leaf, name): sizes(net, shape) for leaf in leaves(net.scope) for name, shape in leaf.step.facts.weights.items()}
+    return {
+        _key(leaf, name): sizes(net, shape)
+        for leaf in leaves(net.scope)
+        for name, shape in leaf.step.facts.weights.items()
+    }
 
 
 def buffers(net: Net) -> Shapes:
@@ -42,12 +69,11 @@ def buffers(net: Net) -> Shapes:
 
 def state_dict(net: Net) -> Shapes:
     """Parameters and persistent buffers, a step's own together."""
-    both, found = (weights(net), buffers(net)), Shapes()
-    for leaf in leaves(net.scope):
-        for name in (*leaf.step.facts.weights, *leaf.step.facts.buffers):
-            key = _key(leaf, name)
-            found |= {key: shapes[key] for shapes in both if key in shapes}
-    return found
+    everything = weights(net) | buffers(net)
+    names = (
+        _key(leaf, name) for leaf in leaves(net.scope) for name in (*leaf.step.facts.weights, *leaf.step.facts.buffers)
+    )
+    return {name: everything[name] for name in names if name in everything}
 
 
 def params(net: Net) -> int:
@@ -56,7 +82,11 @@ def params(net: Net) -> int:
 
 def macs(net: Net) -> int:
     """In evaluation: what runs in training only doesn't count."""
-    return sum(int(at(leaf.step.facts.macs, net.sizes)) for leaf in leaves(net.scope) if leaf.mode != "training" and not leaf.step.unused)
+    return sum(
+        int(at(leaf.step.facts.macs, net.sizes))
+        for leaf in leaves(net.scope)
+        if leaf.mode != "training" and not leaf.step.unused
+    )
 
 
 def torchinfo_macs(net: Net) -> int:

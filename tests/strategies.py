@@ -1,11 +1,16 @@
-"""Random specs: every construct and every kind of expression that a reader can produce."""
+"""Random specs: every construct and every kind of expression that a reader can produce.
+
+A spec is grown from a seed and a size by plain code, which is a hundred times faster than drawing every leaf through
+hypothesis; hypothesis shrinks the size.
+"""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from archdsl.syntax import words
 from archdsl.syntax.expression import (
@@ -28,6 +33,7 @@ from archdsl.syntax.expression import (
 )
 from archdsl.syntax.printer import line
 from archdsl.syntax.spec import (
+    PLAIN,
     BlockDef,
     Body,
     Call,
@@ -52,192 +58,253 @@ from archdsl.syntax.spec import (
     Unused,
 )
 
-_TAKEN = words.CONSTRUCTS | words.GIVEN | words.EXPRESSION_WORDS | words.NET_WORDS | set(words.FILE_WORDS)
-_TAKEN |= {"x", "along", "label", "defaults", "true", "True", "false", "False", "None", "null"}
+_NAMES = "conv relu width stride out c1 n s kernel _a B2 skip to act order format_ groups e1 x1 yesno whenever".split()
 _OPERATORS = "+ - * / // % ** == != < <= > >= and or".split()
-# What a file can hold in a text or a comment: no control characters, no separators that end lines.
-_CHARACTERS = st.characters(
-    codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn"), exclude_characters="\ufeff\ufffe\uffff"
-)
-
-names = st.one_of(
-    st.sampled_from("conv relu width stride out c1 n s kernel _a B2 skip to act".split()),
-    st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True).filter(lambda name: name not in _TAKEN),
-)
-texts = st.text(_CHARACTERS, max_size=12)
-numbers: SearchStrategy[int | float] = st.one_of(
-    st.integers(0, 10**12), st.floats(0, 1e12, allow_subnormal=False, allow_nan=False)
-)
-literals = st.one_of(
-    numbers.map(Literal), st.booleans().map(Literal), st.just(Literal(None)), texts.map(Literal), st.just(Literal('a "\\\n'))
-)
-sizes = st.lists(st.integers(0, 1000), min_size=2, max_size=4).map(lambda sides: SizeLiteral(tuple(sides)))
-atoms: SearchStrategy[Expression] = st.one_of(literals, sizes, names.map(Word))
-
-
-def _labels(inner: SearchStrategy[Expression]) -> SearchStrategy[Label]:
-    first = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,5}", fullmatch=True)
-    later = st.from_regex(r"[A-Za-z0-9_-]{1,4}", fullmatch=True)
-    plain = first.map(lambda text: (text,))
-    mixed = st.tuples(first, inner, later) | st.tuples(inner, later) | st.tuples(inner) | st.tuples(first, inner, inner)
-    return st.one_of(plain, plain, mixed).map(Label)
+_TEXTS = [
+    "",
+    "a",
+    "two words",
+    'a "quoted\\ text',
+    "colon: here",
+    "tag # here",
+    "- dash",
+    "é ü 漢字",
+    "'",
+    "{a}",
+    "[1, 2]",
+    "@",
+]
+_COMMENTS = [*_TEXTS[1:], "conv: 3x3, 4", "# twice", "  indented", "archdsl: ignore unused"]
+_PIECES = ["a", "layer", "0", "12", "a-b", "_", "conv1", "for", "dense", "label", "init"]
+_NUMBERS = [0, 1, 2, 3, 64, 1000, 10**12, 0.5, 1e-06, 0.1, 2.0, 1e20, 3.14159]
 
 
-def _paths(inner: SearchStrategy[Expression]) -> SearchStrategy[tuple[Label, ...]]:
-    made = st.lists(_labels(inner), min_size=1, max_size=3).map(tuple)
-    return made.filter(lambda labels: labels[0].parts[0] != "when" and labels[-1].parts[0] not in words.AXES)
+class Grower:
+    """Makes random pieces of a tree; `left` bounds how many more inner nodes there will be."""
 
+    def __init__(self, seed: int, size: int) -> None:
+        self.random = random.Random(seed)
+        self.left = size
 
-def _args(inner: SearchStrategy[Expression]) -> SearchStrategy[Arg]:
-    beside = inner.filter(lambda value: line.expression(value)[0] not in "[(-")
-    return st.one_of(
-        inner.map(lambda value: Arg(None, (value,))),
-        st.builds(lambda name, value: Arg(name, (value,)), names, inner),
-        st.builds(lambda name, value: Arg(None, (Word(name), value)), names, beside),
-    )
+    def some(self, make: Callable[[], Any], least: int, most: int) -> tuple[Any, ...]:
+        return tuple(make() for _ in range(self.random.randint(least, most)))
 
+    def distinct(self, make: Callable[[], Any], key: str) -> tuple[Any, ...]:
+        return tuple({getattr(each, key): each for each in self.some(make, 0, 3)}.values())
 
-def _composed(inner: SearchStrategy[Expression]) -> SearchStrategy[Expression]:
-    maybe = st.none() | inner
-    return st.one_of(
-        st.lists(inner, max_size=3).map(lambda items: ListOf(tuple(items))),
-        st.builds(Range, inner, inner),
-        st.builds(Unary, st.sampled_from(["-", "not"]), inner),
-        st.builds(Binary, st.sampled_from(_OPERATORS), inner, inner),
-        st.builds(IfElse, inner, inner, inner),
-        st.builds(lambda name, args: Apply(name, tuple(args)), names, st.lists(_args(inner), max_size=2)),
-        st.builds(Index, inner, inner),
-        st.builds(Slice, inner, maybe, maybe),
-        st.builds(Attribute, inner.filter(lambda value: not isinstance(value, StepPath)), names),
-        _paths(inner).map(StepPath),
-        st.builds(lambda path, axis: Attribute(StepPath(path), axis), _paths(inner), st.sampled_from(words.AXES)),
-    )
+    def maybe(self, make: Callable[[], Any]) -> Any:
+        return make() if self.random.random() < 0.3 else None
 
+    def name(self) -> str:
+        return self.random.choice(_NAMES)
 
-expressions: SearchStrategy[Expression] = st.recursive(atoms, _composed, max_leaves=6)
-labels = _labels(expressions)
-args = _args(expressions)
-guards = st.none() | expressions
-calls = st.builds(
-    lambda callee, args, count, when: Call(callee=callee, args=tuple(args), count=count, when=when),
-    names,
-    st.lists(args, max_size=3),
-    guards,
-    guards,
-)
-trivia = st.builds(
-    Trivia,
-    st.lists(texts.map(str.rstrip), max_size=2).map(tuple),
-    texts.map(str.rstrip),
-    st.booleans(),
-)
-loops = names | st.just("i")
+    def expression(self) -> Expression:
+        self.left -= 1
+        atoms: list[Callable[[], Expression]] = [self._literal, self._size, self._word]
+        makers: list[Callable[[], Expression]] = atoms if self.left < 0 else [*atoms, *self._composed()]
+        return self.random.choice(makers)()
 
+    def _literal(self) -> Literal:
+        return Literal(self.random.choice([*_NUMBERS, *_TEXTS, True, False, None, "line\nbreak\ttab"]))
 
-def _tables(bodies: SearchStrategy[Body]) -> SearchStrategy[For]:
-    def with_names(columns: list[str]) -> SearchStrategy[For]:
-        row = st.tuples(*[expressions] * len(columns))
-        return st.builds(
-            For,
-            names=st.just(tuple(columns)),
-            rows=st.lists(row, min_size=1, max_size=3).map(tuple),
-            when=guards,
-            body=bodies,
-            trivia=trivia,
+    def _size(self) -> SizeLiteral:
+        return SizeLiteral(self.some(lambda: self.random.randint(0, 300), 2, 4))
+
+    def _word(self) -> Word:
+        return Word(self.name())
+
+    def _composed(self) -> list[Callable[[], Expression]]:
+        grow, choice = self.expression, self.random.choice
+        return [
+            lambda: ListOf(self.some(grow, 0, 3)),
+            lambda: Range(grow(), grow()),
+            lambda: Unary(choice(["-", "not"]), grow()),
+            lambda: Binary(choice(_OPERATORS), grow(), grow()),
+            lambda: Binary(choice(_OPERATORS), grow(), grow()),
+            lambda: IfElse(grow(), grow(), grow()),
+            lambda: Apply(self.name(), self.some(self.arg, 0, 2)),
+            lambda: Index(grow(), grow()),
+            lambda: Slice(grow(), self.maybe(grow), self.maybe(grow)),
+            lambda: Attribute(Word(self.name()), self.name()),
+            lambda: StepPath(self.path()),
+            lambda: Attribute(StepPath(self.path()), choice(words.AXES)),
+        ]
+
+    def arg(self) -> Arg:
+        value = self.expression()
+        kinds = [Arg(None, (value,)), Arg(self.name(), (value,))]
+        # Behind a name and a blank a bracket or a minus would mean something else.
+        if line.expression(value)[0] not in "[(-":
+            kinds += [Arg(None, (Word(self.name()), value))] * 2
+        return self.random.choice(kinds)
+
+    def label(self) -> Label:
+        text = self.random.choice(_PIECES)
+        if self.random.random() < 0.7 or self.left < 0:
+            return Label((text,))
+        parts = [
+            (text, self.expression()),
+            (self.expression(),),
+            (self.expression(), "-0"),
+            (text, self.expression(), "b"),
+        ]
+        return Label(self.random.choice(parts))
+
+    def path(self) -> tuple[Label, ...]:
+        return self.some(self.label, 1, 3)
+
+    def call(self) -> Call:
+        count, when = self.maybe(self.expression), self.maybe(self.expression)
+        return Call(callee=self.name(), args=self.some(self.arg, 0, 3), count=count, when=when)
+
+    def trivia(self) -> Trivia:
+        if self.random.random() < 0.6:
+            return PLAIN
+        note = self.random.choice(["", self.comment()])
+        return Trivia(self.some(self.comment, 0, 2), note, self.random.random() < 0.5)
+
+    def comment(self) -> str:
+        return self.random.choice(_COMMENTS)
+
+    def body(self, least: int = 1) -> Body:
+        return self.some(self.statement, least, 3)
+
+    def statement(self) -> Statement:
+        self.left -= 2
+        kinds: list[Callable[[], Statement]] = [
+            self._step,
+            self._step,
+            self._step,
+            self._let,
+            self._from,
+            self._unused,
+            self._output,
+        ]
+        inner: list[Callable[[], Statement]] = [
+            self._group,
+            self._loop,
+            self._table,
+            self._over,
+            self._merge,
+            self._residual,
+            self._output,
+        ]
+        return self.random.choice(kinds if self.left < 0 else [*kinds, *inner, *inner])()
+
+    def _step(self) -> Step:
+        label = self.label() if self.random.random() < 0.6 else None
+        links = self.some(self.call, 1, 2)
+        return Step(label=label, links=links, trivia=self.trivia())
+
+    def let(self) -> Let:
+        return Let(name=self.name(), value=self.expression(), trivia=self.trivia())
+
+    def _let(self) -> Let:
+        return self.let()
+
+    def _from(self) -> From:
+        return From(path=self.path(), when=self.maybe(self.expression), trivia=self.trivia())
+
+    def _unused(self) -> Unused:
+        return Unused(label=self.label(), call=self.call(), trivia=self.trivia())
+
+    def _output(self) -> Output:
+        body = self.body(0) if self.left > 0 else ()
+        return Output(name=self.name(), when=self.maybe(self.expression), body=body, trivia=self.trivia())
+
+    def _group(self) -> Group:
+        label, when = self.maybe(self.label), self.maybe(self.expression)
+        return Group(label=label, when=when, body=self.body(), trivia=self.trivia())
+
+    def _loop(self) -> Repeat | Dense:
+        made: type[Repeat | Dense] = Repeat if self.random.random() < 0.5 else Dense
+        index, when = self.random.choice(["i", "i", "j"]), self.maybe(self.expression)
+        return made(count=self.expression(), index=index, when=when, body=self.body(), trivia=self.trivia())
+
+    def _table(self) -> For:
+        names = self.some(self.name, 1, 3)
+        rows = self.some(lambda: tuple(self.expression() for _ in names), 1, 3)
+        return For(names=names, rows=rows, when=self.maybe(self.expression), body=self.body(), trivia=self.trivia())
+
+    def _over(self) -> For:
+        names, when = self.some(self.name, 1, 2), self.maybe(self.expression)
+        return For(names=names, over=self.expression(), when=when, body=self.body(), trivia=self.trivia())
+
+    def _merge(self) -> Merge:
+        along = self.maybe(lambda: self.random.choice(words.AXES))
+        branches = self.some(lambda: self.body(0), 1, 3)
+        kind, when = self.random.choice(words.MERGES), self.maybe(self.expression)
+        return Merge.model_validate(
+            {"kind": kind, "along": along, "when": when, "branches": branches, "trivia": self.trivia()}
         )
 
-    return st.lists(names, min_size=1, max_size=3).flatmap(with_names)
+    def _residual(self) -> Residual:
+        shortcut = self.random.choice([None, self._shortcut()])
+        return Residual(when=self.maybe(self.expression), body=self.body(), shortcut=shortcut, trivia=self.trivia())
+
+    def _shortcut(self) -> Shortcut:
+        if self.random.random() < 0.3:
+            return Shortcut(when=self.expression(), trivia=self.trivia())
+        when = self.maybe(self.expression)
+        return Shortcut(label=self.maybe(self.label), when=when, body=self.body(), trivia=self.trivia())
+
+    def settings(self) -> tuple[Settings, ...]:
+        def make() -> Settings:
+            return Settings(op=self.name(), args=self.some(self.arg, 1, 3), trivia=self.trivia())
+
+        return self.distinct(make, "op")
+
+    def params(self) -> tuple[Param, ...]:
+        def make() -> Param:
+            kind = self.maybe(lambda: self.random.choice(words.TYPES))
+            return Param(name=self.name(), type=kind, default=self.maybe(self.expression), trivia=self.trivia())
+
+        return self.distinct(make, "name")
+
+    def block(self) -> BlockDef:
+        return BlockDef(
+            name=self.name(),
+            params=self.params(),
+            defaults=self.settings(),
+            inits=self.settings(),
+            body=self.body(),
+            trivia=self.trivia(),
+        )
+
+    def entry(self) -> Entry:
+        if self.random.random() < 0.3:
+            return Entry(key=self.name(), entries=self.distinct(self.entry, "key"), trivia=self.trivia())
+        return Entry(key=self.name(), value=self.expression(), trivia=self.trivia())
+
+    def section(self) -> Section:
+        return Section(entries=self.distinct(self.entry, "key"), trivia=self.trivia())
+
+    def input(self) -> SizeLiteral:
+        return SizeLiteral(self.some(lambda: self.random.choice([1, 3, 224, "H", "W"]), 1, 4))
+
+    def spec(self) -> Spec:
+        fields: dict[str, Any] = {
+            "format": self.random.choice([None, 1]),
+            "about": self.maybe(lambda: self.random.choice(_TEXTS)),
+            "use": self.some(self.name, 0, 2),
+            "lets": self.distinct(self.let, "name"),
+            "defaults": self.settings(),
+            "inits": self.settings(),
+            "macros": self.distinct(self.block, "name"),
+            "blocks": self.distinct(self.block, "name"),
+            "closing": self.some(self.comment, 0, 2),
+            "trivia": self.trivia()._replace(note=""),
+        }
+        kind = self.random.choice(["network", "network", "extends", "library"])
+        if kind == "library":
+            fields["lets"] = (self.let(),)
+            return Spec(**fields)
+        fields |= {"network": self.name(), "params": self.params(), "returns": self.some(self.name, 0, 2)}
+        fields |= {"input": self.maybe(self.input), "net_trivia": self.trivia()}
+        fields |= {"preprocess": self.maybe(self.section), "train": self.maybe(self.section)}
+        return Spec(**fields, **({"extends": self.name()} if kind == "extends" else {"layers": self.body()}))
 
 
-def _shortcuts(bodies: SearchStrategy[Body]) -> SearchStrategy[Shortcut]:
-    full = st.builds(Shortcut, label=st.none() | labels, when=guards, body=bodies, trivia=trivia)
-    return full | st.builds(Shortcut, when=expressions, trivia=trivia)
-
-
-def _statements(inner: SearchStrategy[Statement]) -> SearchStrategy[Statement]:
-    bodies = st.lists(inner, min_size=1, max_size=3).map(tuple)
-    branches = st.lists(st.lists(inner, max_size=2).map(tuple), min_size=1, max_size=3).map(tuple)
-    return st.one_of(
-        st.builds(Group, label=st.none() | labels, when=guards, body=bodies, trivia=trivia),
-        st.builds(Repeat, count=expressions, index=loops, when=guards, body=bodies, trivia=trivia),
-        st.builds(Dense, count=expressions, index=loops, when=guards, body=bodies, trivia=trivia),
-        _tables(bodies),
-        st.builds(
-            For,
-            names=st.lists(names, min_size=1, max_size=2).map(tuple),
-            over=expressions,
-            when=guards,
-            body=bodies,
-            trivia=trivia,
-        ),
-        st.builds(
-            Merge,
-            kind=st.sampled_from(words.MERGES),
-            along=st.none() | st.sampled_from(words.AXES),
-            when=guards,
-            branches=branches,
-            trivia=trivia,
-        ),
-        st.builds(Residual, when=guards, body=bodies, shortcut=st.none() | _shortcuts(bodies), trivia=trivia),
-        st.builds(Output, name=names, when=guards, body=bodies, trivia=trivia),
-    )
-
-
-simple: SearchStrategy[Statement] = st.one_of(
-    st.builds(Step, label=st.none() | labels, links=st.lists(calls, min_size=1, max_size=2).map(tuple), trivia=trivia),
-    st.builds(Let, name=names, value=expressions, trivia=trivia),
-    st.builds(From, path=_paths(expressions), when=guards, trivia=trivia),
-    st.builds(Unused, label=labels, call=calls, trivia=trivia),
-    st.builds(Output, name=names, when=guards, trivia=trivia),
-)
-statements: SearchStrategy[Statement] = st.recursive(simple, _statements, max_leaves=6)
-bodies = st.lists(statements, min_size=1, max_size=3).map(tuple)
-
-
-def _unique(made: SearchStrategy[Any], key: str) -> SearchStrategy[tuple[Any, ...]]:
-    return st.lists(made, max_size=3, unique_by=lambda each: getattr(each, key)).map(tuple)
-
-
-settings = _unique(
-    st.builds(Settings, op=names, args=st.lists(args, min_size=1, max_size=3).map(tuple), trivia=trivia), "op"
-)
-params = _unique(
-    st.builds(Param, name=names, type=st.none() | st.sampled_from(words.TYPES), default=guards, trivia=trivia), "name"
-)
-blocks = st.builds(
-    BlockDef, name=names, params=params, defaults=settings, inits=settings, body=bodies, trivia=trivia
-)
-_entry = st.builds(Entry, key=names, value=st.none() | expressions, trivia=trivia)
-entries = st.recursive(
-    _entry, lambda inner: st.builds(Entry, key=names, entries=_unique(inner, "key"), trivia=trivia), max_leaves=4
-)
-sections = st.builds(Section, entries=_unique(entries, "key"), trivia=trivia)
-inputs = st.lists(st.integers(1, 1000) | st.sampled_from("HWN"), min_size=1, max_size=4).map(
-    lambda sides: SizeLiteral(tuple(sides))
-)
-_common: dict[str, Any] = {
-    "format": st.none() | st.just(1),
-    "use": st.lists(names, max_size=2).map(tuple),
-    "lets": _unique(st.builds(Let, name=names, value=expressions, trivia=trivia), "name"),
-    "defaults": settings,
-    "inits": settings,
-    "macros": _unique(blocks, "name"),
-    "blocks": _unique(blocks, "name"),
-    "about": st.none() | texts,
-    "closing": st.lists(texts.map(str.rstrip), max_size=2).map(tuple),
-    "trivia": trivia.map(lambda each: each._replace(note="")),
-}
-_of_networks: dict[str, Any] = {
-    "network": names,
-    "params": params,
-    "input": st.none() | inputs,
-    "returns": st.lists(names, max_size=2).map(tuple),
-    "preprocess": st.none() | sections,
-    "train": st.none() | sections,
-    "net_trivia": trivia,
-}
-specs: SearchStrategy[Spec] = st.one_of(
-    st.builds(Spec, **_common, **_of_networks, layers=bodies),
-    st.builds(Spec, **_common, **_of_networks, extends=names),
-    st.builds(Spec, **_common).filter(lambda spec: any((spec.lets, spec.blocks, spec.macros, spec.defaults, spec.use))),
-)
+_seeds, _sizes = st.integers(0, 2**32), st.integers(0, 60)
+expressions = st.builds(lambda seed, size: Grower(seed, size).expression(), _seeds, _sizes)
+specs = st.builds(lambda seed, size: Grower(seed, size).spec(), _seeds, _sizes)

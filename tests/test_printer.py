@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from strategies import expressions, specs
 
 from archdsl.source import Source
 from archdsl.syntax import line
 from archdsl.syntax.expression import Expression
-from archdsl.syntax.printer import print_as, print_text, print_yaml
+from archdsl.syntax.printer import print_text, print_yaml
 from archdsl.syntax.printer.line import expression
 from archdsl.syntax.read import read
 from archdsl.syntax.spec import Node, Spec

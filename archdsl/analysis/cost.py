@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from archdsl.dims import Dim, at
 from archdsl.ir import CallStep, LoopStep, Net, OpStep, Scope, Step
+from archdsl.ops.base import Window
 
 Convention = Literal["exact", "torchinfo"]
 
@@ -83,6 +84,7 @@ class Costs:
         return Cost(at(params, sizes), at(buffers, sizes), at(macs, sizes) if sizes else macs, 0)
 
     def _as_torchinfo(self, step: OpStep) -> Dim:
-        """Parameters of the modules, times the output positions where the module is a convolution."""
+        """Parameters of the modules, times the output positions where their weights slide over the input."""
         params: Dim = sum(prod(shape) for suffix, shape in step.facts.weights.items() if suffix)
-        return params * prod(step.facts.shape.spatial) if step.op.kind == "conv" else params
+        slides = isinstance(step.facts.window, Window)
+        return params * prod(step.facts.shape.spatial) if slides else params

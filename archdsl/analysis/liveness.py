@@ -43,7 +43,9 @@ def _free(scope: Scope, index: int, value: int, chosen: set[int] | frozenset[int
     step = scope.steps[index]
     if isinstance(step, OpStep):
         saves = step.facts.saves_in_place if index in chosen else step.facts.saves
-        return not step.facts.alias and "output" not in saves and not _is_parameter(scope, step)
+        # In evaluation such an op (dropout) hands on its input itself, which others may read.
+        own = not step.facts.alias and not step.op.training_only
+        return own and "output" not in saves and not _is_parameter(scope, step)
     if isinstance(step, SideStep):
         return False
     return _made_inside(step, step.outputs.index(value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from archdsl.analysis.errors import KeyClash
 from archdsl.diagnostics import SpecError
 from archdsl.dims import Dim, at
 from archdsl.ir import CallStep, LoopStep, Net, OpStep, Scope, SideStep, spell
@@ -26,19 +27,52 @@ _Tensor = tuple[tuple[Dim, ...], str, bool]
 
 
 def state_dict(net: Net) -> dict[str, Entry] | None:
-    """The tensors by key, in the order of `module.state_dict()`; None above MAX_KEYS of them.
-
-    Raises SpecError where two tensors have the same key.
-    """
+    """The tensors by key, in the order of `module.state_dict()`; None above MAX_KEYS of them."""
     if key_count(net.scope) > MAX_KEYS:
         return None
     sizes = net.sizes
     state: dict[str, Entry] = {}
-    for key, (shape, dtype, parameter), step in _entries(net.scope, "", {}, {}):
-        if key in state:
-            raise SpecError(_duplicate(key, step))
+    for key, (shape, dtype, parameter) in _entries(net.scope, "", {}, {}):
+        assert key not in state, key
         state[key] = Entry(tuple([at(size, sizes) for size in shape]), dtype, parameter)
     return state
+
+
+def check_names(net: Net) -> None:
+    """Raises SpecError where steps of a loop and others get the same name, which only shows over all iterations.
+
+    What is too large to be built isn't looked at.
+    """
+    _check_names(net.scope, (), set())
+
+
+def _check_names(scope: Scope, path: tuple[str, ...], seen: set[Scope]) -> None:
+    if scope in seen:
+        return
+    seen.add(scope)
+    # Numbered steps never clash; the steps of a loop or side head are told among those of the container around it.
+    container = scope.kind not in ("loop", "side")
+    looped = container and scope.labelled and any(isinstance(step, LoopStep) for step in scope.steps)
+    if looped and _member_count(scope) <= MAX_KEYS:
+        taken: set[str] = set()
+        for name, step in _members(scope, {}):
+            if name in taken:
+                raise SpecError(KeyClash(step.span, path=path, name=name))
+            taken.add(name)
+    for inner in scope.steps:
+        if isinstance(inner, CallStep):
+            _check_names(inner.scope, (*path, spell(inner.name)), seen)
+        elif not isinstance(inner, OpStep):
+            _check_names(inner.scope, path, seen)
+
+
+def _member_count(scope: Scope) -> int:
+    return sum(
+        1
+        if isinstance(step, (OpStep, CallStep))
+        else _member_count(step.scope) * (step.times if isinstance(step, LoopStep) else 1)
+        for step in scope.steps
+    )
 
 
 def key_count(scope: Scope) -> int:
@@ -60,12 +94,12 @@ def _count(scope: Scope, known: dict[Scope, int]) -> int:
 
 def _entries(
     scope: Scope, prefix: str, counters: Mapping[str, int], known: dict[int, list[tuple[str, _Tensor]]]
-) -> Iterator[tuple[str, _Tensor, OpStep]]:
+) -> Iterator[tuple[str, _Tensor]]:
     """As torch orders them: the module's own parameters, then its children in the order of the text."""
     members = list(_members(scope, counters))
     for name, step in members:
         if isinstance(step, OpStep) and "" in step.facts.weights:
-            yield prefix + name, (step.facts.weights[""], "float32", True), step
+            yield prefix + name, (step.facts.weights[""], "float32", True)
     for name, step in members:
         if isinstance(step, CallStep):
             yield from _entries(step.scope, f"{prefix}{name}.", {}, known)
@@ -74,7 +108,7 @@ def _entries(
             if own is None:
                 own = known[id(step.facts)] = list(_tensors(step))
             for suffix, tensor in own:
-                yield f"{prefix}{name}.{suffix}", tensor, step
+                yield f"{prefix}{name}.{suffix}", tensor
 
 
 def _members(scope: Scope, counters: Mapping[str, int]) -> Iterator[tuple[str, OpStep | CallStep]]:
@@ -103,9 +137,3 @@ def _tensors(step: OpStep) -> Iterator[tuple[str, _Tensor]]:
         for suffix, tensor in everything.items():
             if suffix.rpartition(".")[0] == level:
                 yield suffix, tensor
-
-
-def _duplicate(key: str, step: OpStep) -> Any:
-    from archdsl.expand.errors import DuplicateName
-
-    return DuplicateName(step.span, name=key, line=step.span.line)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Container, Iterable
+from typing import Any, NamedTuple, Protocol
 
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.expand import errors
 from archdsl.expand.environment import MISSING, Env, InitRule
-from archdsl.expand.evaluate import evaluate
+from archdsl.expand.evaluate import evaluate, undefined
 from archdsl.expand.values import Given, show
 from archdsl.ops.base import Op
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
-from archdsl.syntax.expression import Arg, Expression, Word
+from archdsl.syntax.errors import MissingComma
+from archdsl.syntax.expression import Arg, Binary, Expression, Word
 
 
 class Signature(NamedTuple):
@@ -46,46 +48,84 @@ def signature_of(op: type[Op]) -> Signature:
 _SIGNATURES: dict[type[Op], Signature] = {}
 
 
-def bind(args: tuple[Arg, ...], signature: Signature, env: Env, span: Span, *, partial: bool = False) -> dict[str, Given]:
-    """Name -> value of a call's arguments. `partial`: values may be missing (a `default`). Raises SpecError."""
-    given: dict[str, Given] = {}
+class Place(Protocol):
+    """What pairing arguments with settings needs to know of where a call stands."""
+
+    @property
+    def path(self) -> tuple[str, ...]: ...
+    def lookup(self, name: str) -> Any: ...
+    def names(self) -> tuple[str, ...]: ...
+
+
+class Paired(NamedTuple):
+    """A setting with its argument: the expression, and whether it is a flag switched on."""
+
+    name: str
+    expression: Expression
+    flag: bool
+    span: Span
+
+
+def pair(
+    args: tuple[Arg, ...], signature: Signature, place: Place, span: Span, *, partial: bool = False
+) -> tuple[Paired, ...]:
+    """Which setting each argument is for. `partial`: values may be missing (a `default`). Raises SpecError."""
+    paired: dict[str, Paired] = {}
     order = iter((*signature.values, *signature.in_order) if not partial else ())
+    mistakes: list[Diagnostic] = []
     for arg in args:
-        name, expression, flag = _read(arg, signature, env)
-        if name is None:
-            name = next((candidate for candidate in order if candidate not in given), None)
+        try:
+            name, expression, flag = _read(arg, signature, place)
             if name is None:
-                raise _surplus(expression, signature, env)
-        elif name in given:
-            raise SpecError(errors.RepeatedSetting(arg.span, path=env.path, name=name, callee=signature.callee))
-        given[name] = Given(flag, arg.span) if flag is not None else _value(name, expression, signature, env)
+                name = next((candidate for candidate in order if candidate not in paired), None)
+                if name is None:
+                    raise _surplus(expression, signature, paired, place)
+            elif name in paired:
+                raise SpecError(errors.RepeatedSetting(arg.span, path=place.path, name=name, callee=signature.callee))
+        except SpecError as error:
+            mistakes += error.diagnostics
+            continue
+        paired[name] = Paired(name, expression, flag is not None, arg.span)
+    if mistakes:
+        raise SpecError(*mistakes)
     if not partial:
-        _all_there(given, signature, env, span)
-    return given
+        _all_there(paired, signature, place, span)
+    return tuple(paired.values())
 
 
-def _read(arg: Arg, signature: Signature, env: Env) -> tuple[str | None, Expression, bool | None]:
+def bind(
+    args: tuple[Arg, ...], signature: Signature, env: Env, span: Span, *, partial: bool = False
+) -> dict[str, Given]:
+    """Name -> value of a call's arguments. `partial`: values may be missing (a `default`). Raises SpecError."""
+    return {
+        name: Given(True, where) if flag else _value(name, expression, signature, env)
+        for name, expression, flag, where in pair(args, signature, env, span, partial=partial)
+    }
+
+
+def _read(arg: Arg, signature: Signature, place: Place) -> tuple[str | None, Expression, bool | None]:
     """An argument's setting (None: given in order), its expression, and True where it is a flag switched on."""
     if arg.name is not None:
-        _known(arg.name, arg.span, signature, env)
+        _known(arg.name, arg.span, signature, place)
         return arg.name, arg.parts[0], None
     first = arg.parts[0]
     if len(arg.parts) == 1:
         if isinstance(first, Word) and first.name in signature.settings:
-            value = env.lookup(first.name)
+            value = place.lookup(first.name)
             return first.name, first, True if value is MISSING else None
         return None, first, None
     if not isinstance(first, Word) or len(arg.parts) > 2:
-        raise _missing_comma(arg, signature, env)
-    if _is_setting(first.name, signature):
+        raise _missing_comma(arg, signature, place)
+    if is_setting(first.name, signature):
         return first.name, arg.parts[1], None
-    if env.lookup(first.name) is not MISSING:
-        raise _missing_comma(arg, signature, env)
-    _known(first.name, first.span, signature, env)
+    if place.lookup(first.name) is not MISSING:
+        raise _missing_comma(arg, signature, place)
+    _known(first.name, first.span, signature, place)
     return first.name, arg.parts[1], None
 
 
-def _is_setting(name: str, signature: Signature) -> bool:
+def is_setting(name: str, signature: Signature) -> bool:
+    """Whether a callee takes a value or setting of this name."""
     return name in signature.values or name in signature.settings or _is_init(name, signature)
 
 
@@ -99,54 +139,63 @@ def _value(name: str, expression: Expression, signature: Signature, env: Env) ->
     return Given(evaluate(expression, env), expression.span, expression)
 
 
-def _known(name: str, span: Span, signature: Signature, env: Env) -> None:
-    if _is_setting(name, signature):
-        return
+def _known(name: str, span: Span, signature: Signature, place: Place) -> None:
+    if not is_setting(name, signature):
+        raise SpecError(unknown_setting(name, signature, span.word(name), place.path))
+
+
+def unknown_setting(name: str, signature: Signature, span: Span, path: tuple[str, ...] = ()) -> errors.UnknownSetting:
+    """For a setting that the callee doesn't have."""
     known = (*signature.values, *signature.settings)
-    raise SpecError(
-        errors.UnknownSetting(
-            span,
-            path=env.path,
-            callee=signature.callee,
-            name=name,
-            known=f"one of {', '.join(known)}" if known else "no settings at all",
-            near=did_you_mean(name, known),
-        )
-    )
+    told = f"one of {', '.join(known)}" if known else "no settings at all"
+    near = did_you_mean(name, known)
+    return errors.UnknownSetting(span, path=path, callee=signature.callee, name=name, known=told, near=near)
 
 
-def _missing_comma(arg: Arg, signature: Signature, env: Env) -> SpecError:
+def _missing_comma(arg: Arg, signature: Signature, place: Place) -> SpecError:
     first, second = arg.parts[-2], arg.parts[-1]
-    return SpecError(
-        errors.MissingComma(
-            second.span, path=env.path, callee=signature.callee, first=written(first), second=written(second)
-        )
-    )
+    before, value = written(first), written(second)
+    phrase = f"{signature.callee} {' '.join(map(written, arg.parts))}"
+    return SpecError(MissingComma(second.span, path=place.path, value=value, phrase=phrase, fixed=f"{before}, {value}"))
 
 
-def _surplus(expression: Expression, signature: Signature, env: Env) -> SpecError:
+def _surplus(expression: Expression, signature: Signature, given: Container[str], place: Place) -> SpecError:
     value = written(expression)
-    setting = signature.settings[0] if signature.settings else ""
-    return SpecError(
-        errors.SurplusValue(
-            expression.span,
-            path=env.path,
-            callee=signature.callee,
-            value=value,
-            signature=str(signature),
-            example=f"{setting} {value}" if setting else "",
-        )
-    )
+    setting = next((name for name in signature.settings if name not in given), "")
+    help = f"name the setting: `{setting} {value}`" if setting else ""
+    if (
+        isinstance(expression, Binary)
+        and isinstance(expression.left, Word)
+        and is_setting(expression.left.name, signature)
+    ):
+        help = f"this reads as a subtraction or the like: write `{expression.left.name} = ...`"
+    return SpecError(surplus_value(value, signature.callee, str(signature), help, place.path, expression.span))
 
 
-def _all_there(given: dict[str, Given], signature: Signature, env: Env, span: Span) -> None:
+def surplus_value(
+    value: str, callee: str, signature: str, help: str, path: tuple[str, ...], span: Span
+) -> errors.SurplusValue:
+    """For a value that a call has no use for."""
+    return errors.SurplusValue(span, path=path, callee=callee, value=value, signature=signature, help=help)
+
+
+def _all_there(given: dict[str, Paired], signature: Signature, place: Place, span: Span) -> None:
     for name in signature.values:
         if name not in given:
-            raise SpecError(
-                errors.MissingValue(
-                    span, path=env.path, callee=signature.callee, name=name, signature=str(signature)
-                )
-            )
+            raise missing_value(name, signature.callee, str(signature), place.path, span)
+
+
+def unknown_callee(name: str, span: Span, known: Iterable[str], path: tuple[str, ...] = ()) -> Diagnostic:
+    """For a name that no operation, block or macro has."""
+    near = did_you_mean(name, known)
+    help = f"did you mean `{near}`?" if near else "`archdsl ops` lists the operations; blocks are defined in the file"
+    return errors.UnknownCallee(span, path=path, name=name, help=help)
+
+
+def missing_value(name: str, callee: str, signature: str, path: tuple[str, ...], span: Span) -> SpecError:
+    """For a value that a call must give and doesn't."""
+    what = f"`{callee}` needs a value for `{name}`"
+    return SpecError(errors.MissingValue(span, path=path, what=what, expected=signature))
 
 
 def written(expression: Expression) -> str:
@@ -165,8 +214,5 @@ def refuse(name: str, given: Given, callee: str, kind: str, env: Env) -> SpecErr
     """A parameter's value of the wrong type; a word that names nothing is taken for a misspelt variable."""
     value: Any = given.value
     if isinstance(value, str) and kind not in ("word", "op", "block"):
-        near = did_you_mean(value, env.names())
-        return SpecError(errors.UnknownName(given.span, path=env.path, name=value, near=near))
+        return SpecError(undefined(value, given.span, env.names(), env.path))
     return SpecError(errors.WrongType(given.span, path=env.path, name=name, callee=callee, type=kind, got=show(value)))
-
-

@@ -6,18 +6,19 @@ from typing import Any
 
 from archdsl.diagnostics import SpecError
 from archdsl.expand import errors
-from archdsl.expand.arguments import Signature, bind, refuse
+from archdsl.expand.arguments import Signature, bind, flag_error, missing_value, refuse, unknown_callee
 from archdsl.expand.builder import Builder, Taps
 from archdsl.expand.defaults import python_default, read_defaults, read_inits
 from archdsl.expand.environment import MISSING, Definition, Env, Session
 from archdsl.expand.evaluate import evaluate
-from archdsl.expand.names import naming_for, resolve_step, step_name, tap_values
+from archdsl.expand.names import name_of, naming_for, resolve_step, step_name, tap_values
 from archdsl.expand.reads import reads_of_body
 from archdsl.expand.replay import Unlike, replay
 from archdsl.expand.values import TYPES, Given, Partial, StepValue, fits, type_of
 from archdsl.ir import Scope
 from archdsl.shape import Shape
 from archdsl.source import Span
+from archdsl.syntax.errors import TooDeep
 from archdsl.syntax.expression import Label, StepPath, Word
 from archdsl.syntax.spec import Call, Group, Param, Step
 from archdsl.trace import integral, python_name, substitute, variable
@@ -37,7 +38,7 @@ def call_block(
     steps = tuple(resolve_given(name, values, env) for name, value in values.items() if isinstance(value, StepValue))
 
     def make(taps: Taps) -> tuple[Scope, tuple[int, ...]]:
-        return enter(definition, values, shape, env.at(*_place(label, node.name)), taps), steps
+        return enter(definition, values, shape, env.at(_place(label, node.name, env)), taps), steps
 
     scope, _ = make(())
     name = step_name(label, node.name, has_keys(scope), env, call.span)
@@ -52,9 +53,12 @@ def call_block(
         builder.current = here
 
 
-def _place(label: Label | None, name: str) -> tuple[str, ...]:
-    plain = label is not None and all(isinstance(part, str) for part in label.parts)
-    return ("".join(map(str, label.parts)),) if label is not None and plain else (name,)
+def _place(label: Label | None, name: str, env: Env) -> str:
+    """What messages call a block's level: its label, or its number with the block's name."""
+    if label is not None:
+        return "".join(map(str, name_of(label, env)))
+    naming = env.builder.naming
+    return name if naming.labelled else f"{naming.counters.get('', 0)} ({name})"
 
 
 def _in_terms_of(shape: Shape, replacements: dict[str, Any]) -> Shape:
@@ -89,7 +93,12 @@ def enter(definition: Definition, values: dict[str, Any], shape: Shape, env: Env
         return scope
     before = session.shape_reads
     builder = Builder(
-        session, "block", node.name, node.span, _traced_input(shape, env), naming=naming_for(node.body, env_of(definition, env))
+        session,
+        "block",
+        node.name,
+        node.span,
+        _traced_input(shape, env),
+        naming=naming_for(node.body, env_of(definition, env)),
     )
     builder.fold = not taps and not session.reads(node.body, reads_of_body).steps
     inner = Env(
@@ -180,7 +189,7 @@ def _guard_recursion(definition: Definition, env: Env, span: Span) -> None:
         chain = " -> ".join((*(node.name for node in active), definition.node.name))
         raise SpecError(errors.Recursion(span, path=env.path, name=definition.node.name, chain=chain))
     if len(active) >= DEPTH:
-        raise SpecError(errors.TooDeep(span, path=env.path, limit=DEPTH))
+        raise SpecError(TooDeep(span, path=env.path, what="calls of blocks are", limit=DEPTH))
 
 
 def bind_params(definition: Definition, call: Call, more: Partial | None, env: Env) -> dict[str, Any]:
@@ -206,18 +215,24 @@ def bind_params(definition: Definition, call: Call, more: Partial | None, env: E
     for param in node.params:
         item = given.get(param.name)
         if item is None and param.default is None:
-            raise SpecError(
-                errors.MissingValue(
-                    call.span, path=env.path, callee=node.name, name=param.name, signature=str(signature)
-                )
-            )
+            raise missing_value(param.name, node.name, str(signature), env.path, call.span)
         kind = param_type(param, home)
+        if item is not None and kind in ("op", "block"):
+            _callable(item, definition, env)
         if item is None:
             assert param.default is not None
-            item = Given(evaluate(param.default, home), param.span)
+            item = Given(evaluate(param.default, home), param.span, param.default)
         values[param.name] = checked(param.name, item, kind, node.name, env)
         home.variables[param.name] = values[param.name]
     return values
+
+
+def _callable(item: Given, definition: Definition, env: Env) -> None:
+    """Refuses the name of an op or block that neither the caller's file nor the block's own has."""
+    name = item.value.name if isinstance(item.value, Partial) else item.value
+    known = ("skip", *env.callables(), *definition.unit.definitions)
+    if isinstance(name, str) and name not in known:
+        raise SpecError(unknown_callee(name, item.span, known, env.path))
 
 
 def _seeing_steps(call: Call, signature: Signature, steps: set[str], env: Env) -> Env:
@@ -276,8 +291,6 @@ def checked(name: str, item: Given, kind: str | None, callee: str, env: Env) -> 
     value = item.value
     if kind is None or fits(value, kind):
         return integral(value) if kind == "int" and isinstance(value, float) else value
-    if value is None and kind in ("op", "block"):
-        return value
+    if value is True and item.expression is None:
+        raise flag_error(name, item, callee, env)
     raise refuse(name, item, callee, kind, env)
-
-

@@ -12,9 +12,11 @@ from archdsl.expand.calls import add_op, apply_call, make_op
 from archdsl.expand.environment import Env
 from archdsl.expand.evaluate import condition, evaluate
 from archdsl.expand.loops import expand_dense, expand_for, expand_repeat, run_loop
+from archdsl.expand.mismatch import Part, at_part
 from archdsl.expand.names import check_new_name, naming_for, resolve_step, step_name, tap_values
 from archdsl.expand.reads import reads_of_call
 from archdsl.ir import Mode, Scope
+from archdsl.ir import Step as StepOfScope
 from archdsl.ops.base import Op
 from archdsl.source import Span
 from archdsl.syntax.expression import Arg, Expression, Label, Word
@@ -106,7 +108,12 @@ def _for(node: For, env: Env) -> None:
 
 def _dense(node: Dense, env: Env) -> None:
     if _holds(node.when, env):
-        expand_dense(node, env, expand_body, lambda values, inner: _join("concat", None, values, inner, node.span))
+        keep = "the body of `dense` must keep the size of its input: stride 1, `pad same`"
+        parts = (Part("its input", node.span), Part("its body", node.body[0].span, help=keep))
+        what = "the input and the body of `dense`"
+        expand_dense(
+            node, env, expand_body, lambda values, inner: _join("concat", None, values, inner, node.span, parts, what)
+        )
 
 
 def _merge(node: Merge, env: Env) -> None:
@@ -114,25 +121,35 @@ def _merge(node: Merge, env: Env) -> None:
         return
     builder = env.builder
     start = builder.current
-    values, mistakes = [], list[Diagnostic]()
+    values, parts, mistakes = [], list[Part](), list[Diagnostic]()
     for position, branch in enumerate(node.branches):
         builder.current = start
+        before, name = len(builder.steps), _branch_name(branch, position)
         try:
             if _dropped(branch, env):
                 continue
-            expand_body(branch, env.at(_branch_name(branch, position)).with_variables({}))
+            expand_body(branch, env.at(name).with_variables({}))
         except SpecError as error:
             mistakes += error.diagnostics
         values.append(builder.current)
+        parts.append(Part(name, _whole(branch), tuple(builder.steps[before:])))
     if mistakes:
         raise SpecError(*mistakes)
     if not values:
         what = f"no branch of `{node.kind}` is left"
-        raise SpecError(errors.BadValue(node.span, path=env.path, what=what, expected="one branch at least", got="", help=""))
+        raise SpecError(
+            errors.BadValue(node.span, path=env.path, what=what, expected="one branch at least", got="", help="")
+        )
     builder.current = values[0]
     if len(values) > 1:
-        spans = tuple(branch[0].span for branch in node.branches)
-        _join(node.kind, node.along, tuple(values), env, node.span, spans)
+        what = f"the branches of `{node.kind}`"
+        _join(node.kind, node.along, tuple(values), env, node.span, tuple(parts), what, start)
+
+
+def _whole(body: Body) -> Span:
+    """Where a branch stands: its one step, or from its first to its last."""
+    first, last = body[0].span, body[-1].span
+    return first if last.line < first.line else first.to(last)
 
 
 def _branch_name(branch: Body, position: int) -> str:
@@ -154,13 +171,24 @@ def _dropped(branch: Body, env: Env) -> bool:
     return not isinstance(only, (Let, Unused)) and not _holds(only.when, env)
 
 
-def _join(kind: str, along: str | None, values: tuple[int, ...], env: Env, span: Span, spans: tuple[Span, ...] = ()) -> None:
+def _join(
+    kind: str,
+    along: str | None,
+    values: tuple[int, ...],
+    env: Env,
+    span: Span,
+    parts: tuple[Part, ...],
+    what: str,
+    start: int | None = None,
+) -> None:
+    """Puts values together; what doesn't fit is told at its part. `start`: the value that all parts start from."""
     args = (Arg("along", (Word(along, span),), span),) if along else ()
     op, given = _merge_op(env.session.ops[kind], args, env, span)
     try:
         add_op(op, given, values, None, env, span)
     except SpecError as error:
-        raise _at_branch(error, spans) from None
+        entering = env.builder.shapes[values[0] if start is None else start]
+        raise at_part(error, parts, what, entering, env) from None
 
 
 def _merge_op(op: type[Op], args: tuple[Arg, ...], env: Env, span: Span) -> Any:
@@ -169,17 +197,6 @@ def _merge_op(op: type[Op], args: tuple[Arg, ...], env: Env, span: Span) -> Any:
     if made is None:
         made = env.session.op_cache[key] = make_op(op, args, None, env, span)
     return made
-
-
-def _at_branch(error: SpecError, spans: tuple[Span, ...]) -> SpecError:
-    """Moves a mismatch to the branch at fault."""
-    moved = []
-    for diagnostic in error.diagnostics:
-        position = diagnostic.values.get("branch")
-        if isinstance(position, int) and position < len(spans):
-            diagnostic = type(diagnostic)(spans[position], path=diagnostic.path, **diagnostic.values)
-        moved.append(diagnostic)
-    return SpecError(*moved)
 
 
 def _residual(node: Residual, env: Env) -> None:
@@ -194,18 +211,29 @@ def _residual(node: Residual, env: Env) -> None:
     stride = builder.jumps[body]
     builder.jumps[start] = outer
     shortcut = node.shortcut
+    builder.current, before = start, len(builder.steps)  # what `here` means in the shortcut, its condition included
     if shortcut is not None and not shortcut.body and not _holds(shortcut.when, env):
+        builder.current = body
         return
-    builder.current = start
     if shortcut is not None and shortcut.body and _wanted(shortcut, start, body, stride, env):
         _expand_shortcut(shortcut, env)
     other = builder.current
     builder.current = body
     builder.jumps[body] = compose(outer, stride)
     builder.jumps[other] = builder.jumps[body]
-    _join("add", None, (body, other), env, node.span, (node.body[0].span if node.body else node.span, node.span))
+    parts = (Part("the body", _whole(node.body)), _shortcut_part(node, builder.steps[before:], plain=other == start))
+    _join("add", None, (body, other), env, node.span, parts, "the body and the shortcut of `residual`", start)
     if other == start:
         builder.jumps[start] = outer
+
+
+_KEEP = "write a `shortcut` with steps that give the body's shape, or let the body keep the shape of its input"
+
+
+def _shortcut_part(node: Residual, steps: list[StepOfScope], *, plain: bool) -> Part:
+    if plain or node.shortcut is None:
+        return Part("the shortcut (its input unchanged)", node.span, help=_KEEP)
+    return Part("the shortcut", _whole(node.shortcut.body), tuple(steps))
 
 
 def _wanted(shortcut: Shortcut, start: int, body: int, stride: Any, env: Env) -> bool:
@@ -243,7 +271,14 @@ def _output(node: Output, env: Env) -> None:
         builder.current = start
         return
     child = Builder(
-        env.session, "side", node.name, node.span, builder.here, naming=builder.naming, parent=builder, fold=builder.fold
+        env.session,
+        "side",
+        node.name,
+        node.span,
+        builder.here,
+        naming=builder.naming,
+        parent=builder,
+        fold=builder.fold,
     )
     expand_body(node.body, env.within(child).at(node.name))
     builder.add_side(node.name, mode, child.finish(), tuple(child.captures), node.span)
@@ -262,7 +297,7 @@ def _mode(node: Output, env: Env) -> Mode | None:
 
 def _from(node: From, env: Env) -> None:
     if _holds(node.when, env):
-        env.builder.current = resolve_step(node.path, env, node.span)
+        env.builder.current = resolve_step(node.path, env, node.path[0].span.to(node.path[-1].span))
 
 
 def _let(node: Let, env: Env) -> None:

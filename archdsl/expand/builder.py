@@ -14,6 +14,7 @@ from archdsl.ir import CallStep, Kind, LoopStep, Mode, Name, OpStep, Scope, Side
 from archdsl.ops.base import POINTWISE, Facts, Window
 from archdsl.shape import Shape
 from archdsl.source import Span
+from archdsl.syntax.errors import DuplicateName
 
 # Distinct steps that one network may have; equal repetitions count once.
 LIMIT = 100_000
@@ -107,7 +108,7 @@ class Builder:
         self.loops = loops
         self.captures: dict[int, int] = {}  # value of the parent -> value here
         self.named: dict[str, tuple[int, int]] = {}  # name -> value, and index of its step
-        self.remakes: dict[int, Remake] = {}
+        self.remakes: dict[int, tuple[Remake, Callable[[Shape], Shape]]] = {}
         self.sides: list[tuple[str, int, Mode]] = []
         self.main_name = ""
         # Of the innermost loop's last iteration: the shape that entered, the counters before it, the value after it.
@@ -135,7 +136,7 @@ class Builder:
         taken = self.naming.taken
         if name in taken:
             spelled = "".join(map(str, name))
-            raise SpecError(errors.DuplicateName(span, path=path, name=spelled, line=taken[name].line))
+            raise SpecError(DuplicateName(span, path=path, what="name", name=spelled, line=taken[name].line))
         taken[name] = span
 
     def remember(self, name: Name, value: int) -> None:
@@ -154,7 +155,12 @@ class Builder:
         return value
 
     def add_call(
-        self, name: Name, make: Remake, arguments: tuple[tuple[str, Any], ...], span: Span, results: Callable[[Shape], Shape]
+        self,
+        name: Name,
+        make: Remake,
+        arguments: tuple[tuple[str, Any], ...],
+        span: Span,
+        results: Callable[[Shape], Shape],
     ) -> None:
         """Enters the scope that `make` gives; its main result becomes current."""
         scope, captured = make(())
@@ -164,7 +170,7 @@ class Builder:
         outputs = [self.new_value(results(scope.shapes[scope.results[0]]), jump)]
         outputs += [self.new_value(results(scope.shapes[value]), None) for value in scope.results[1:]]
         self.steps.append(CallStep(name, scope, (start, *captured), tuple(outputs), arguments, span))
-        self.remakes[len(self.steps) - 1] = make
+        self.remakes[len(self.steps) - 1] = make, results
         self.take_sides(scope, outputs)
         self.remember(name, outputs[0])
         self.current = outputs[0]
@@ -176,15 +182,16 @@ class Builder:
             self.sides.append((side.name, value, side.mode))
 
     def tap(self, index: int, path: str) -> int:
-        """The value of a step inside the scope entered by step `index`: that scope is made anew, with one more result."""
+        """The value of a step inside the scope that step `index` enters: it is made anew, with one more result."""
         step = self.steps[index]
         assert isinstance(step, CallStep)
         before = len(step.scope.results) - len(step.scope.sides)
         known = step.scope.taps
         if path in known:
             return step.outputs[1 + known.index(path)]
-        scope, captured = self.remakes[index]((*known, path))
-        value = self.new_value(scope.shapes[scope.results[before]], None)
+        make, results = self.remakes[index]
+        scope, captured = make((*known, path))
+        value = self.new_value(results(scope.shapes[scope.results[before]]), None)
         outputs = (*step.outputs[:before], value, *step.outputs[before:])
         self.steps[index] = step._replace(scope=scope, inputs=(step.inputs[0], *captured), outputs=outputs)
         return value
@@ -207,7 +214,7 @@ class Builder:
             self.captures[value] = self.add_input(self.parent.shapes[value])
         return self.captures[value]
 
-    def finish(self, *, taps: Mapping[str, int] = {}, params: tuple[tuple[str, str | None], ...] = ()) -> Scope:  # noqa: B006
+    def finish(self, *, taps: Mapping[str, int] = {}, params: tuple[tuple[str, str | None], ...] = ()) -> Scope:
         """The scope, frozen; the one object that all equal scopes share.
 
         taps: paths of steps inside that others reach for -> their values.
@@ -261,7 +268,11 @@ def jump_of(facts: Facts, inputs: tuple[Jump, ...], shapes: tuple[Shape, ...]) -
     if not isinstance(facts.window, Window) or jump is None:
         return None
     if not facts.window.up:
-        return jump if max(facts.window.stride) == 1 else tuple(a * s for a, s in zip(jump, facts.window.stride, strict=True))
+        return (
+            jump
+            if max(facts.window.stride) == 1
+            else tuple(a * s for a, s in zip(jump, facts.window.stride, strict=True))
+        )
     stride, up = facts.window.stride, facts.window.up
     return tuple(_ratio(a * s, u) for a, s, u in zip(jump, stride, up, strict=True))
 
@@ -276,6 +287,8 @@ def common(jumps: tuple[Jump, ...], shapes: tuple[Shape, ...]) -> Jump:
     if all(jump == jumps[0] for jump in jumps):
         return jumps[0]
     telling = {
-        jump for jump, shape in zip(jumps, shapes, strict=True) if any(not isinstance(s, int) or s != 1 for s in shape.spatial)
+        jump
+        for jump, shape in zip(jumps, shapes, strict=True)
+        if any(not isinstance(s, int) or s != 1 for s in shape.spatial)
     }
     return telling.pop() if len(telling) == 1 else jumps[0] if not telling else None

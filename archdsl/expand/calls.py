@@ -7,10 +7,19 @@ from typing import Any
 from archdsl.diagnostics import SpecError
 from archdsl.dims import Sym
 from archdsl.expand import errors
-from archdsl.expand.arguments import bind, flag_error, refuse, signature_of
+from archdsl.expand.arguments import (
+    bind,
+    flag_error,
+    refuse,
+    signature_of,
+    surplus_value,
+    unknown_callee,
+    unknown_setting,
+    written,
+)
 from archdsl.expand.blocks import call_block, call_macro
 from archdsl.expand.builder import jump_of
-from archdsl.expand.checks import check_facts, op_error
+from archdsl.expand.checks import check_facts, op_error, refused
 from archdsl.expand.environment import MISSING, Env, InitRule
 from archdsl.expand.inits import inits_of
 from archdsl.expand.names import reference, step_name
@@ -20,7 +29,7 @@ from archdsl.ir import Init, OpStep
 from archdsl.ops.base import Facts, Op, OpError
 from archdsl.shape import Shape
 from archdsl.source import Span
-from archdsl.suggest import did_you_mean
+from archdsl.syntax.errors import Misplaced
 from archdsl.syntax.expression import Arg, Label
 from archdsl.syntax.spec import Call
 
@@ -44,8 +53,7 @@ def apply_call(call: Call, label: Label | None, env: Env, *, unused: bool = Fals
     if op is None or op.inputs[0] != 1:
         if callee in env.session.ops:
             raise _merge_called(callee, call, env)
-        near = did_you_mean(callee, env.callables())
-        raise SpecError(errors.UnknownCallee(call.span, path=env.path, name=callee, near=near))
+        raise SpecError(unknown_callee(callee, call.span.word(callee), env.callables(), env.path))
     _apply_op(op, call, more, label, env, unused)
 
 
@@ -64,24 +72,25 @@ def _callee(call: Call, env: Env) -> tuple[str | None, Partial | None]:
     if call.callee in env.session.ops or call.callee in env.unit.definitions:
         return call.callee, None
     what = f"`{call.callee}` is no operation: it is a variable"
-    raise SpecError(errors.BadValue(call.span, path=env.path, what=what, expected="an operation or block", got=str(value), help=""))
+    raise SpecError(
+        errors.BadValue(call.span, path=env.path, what=what, expected="an operation or block", got=str(value), help="")
+    )
 
 
 def _merge_called(callee: str, call: Call, env: Env) -> SpecError:
-    what = f"`{callee}` joins branches: it is a construct, not a step"
-    return SpecError(errors.InvalidInput(call.span, path=env.path, what=what, expected="branches below it", got="", help=""))
+    help_text = f"`{callee}` joins branches that stand under it; it is no operation on one tensor"
+    return SpecError(Misplaced(call.span, path=env.path, word=callee, help_text=help_text))
 
 
 def _no_arguments(call: Call, env: Env) -> None:
     if call.args:
-        raise SpecError(
-            errors.SurplusValue(
-                call.args[0].span, path=env.path, callee=call.callee, value="a value", signature=call.callee, example=""
-            )
-        )
+        what = written(call.args[0].parts[0])
+        raise SpecError(surplus_value(what, "skip", "skip", "", env.path, call.args[0].span))
 
 
-def _apply_op(op_class: type[Op], call: Call, more: Partial | None, label: Label | None, env: Env, unused: bool) -> None:
+def _apply_op(
+    op_class: type[Op], call: Call, more: Partial | None, label: Label | None, env: Env, unused: bool
+) -> None:
     op, given = make_op(op_class, call.args, more, env, call.span)
     inputs: tuple[int, ...] = (env.builder.current,)
     if op_class.inputs[1] != 1:
@@ -98,7 +107,14 @@ def make_op(
     if not session.trace:
         free = session.reads(args, reads_of_arguments)
         if not free.shapes:
-            key = (op_class, id(args), more, id(env.defaults), id(env.inits), *(env.variables.get(name, MISSING) for name in free.names))
+            key = (
+                op_class,
+                id(args),
+                more,
+                id(env.defaults),
+                id(env.inits),
+                *(env.variables.get(name, MISSING) for name in free.names),
+            )
             made = session.op_cache.get(key)
             if made is not None:
                 return made  # type: ignore[no-any-return]
@@ -136,11 +152,7 @@ def _partial_values(more: Partial, op_class: type[Op], env: Env, span: Span) -> 
     for name, value in more.args:
         key = name if name is not None else next(order, None)
         if key is None or key not in op_class.settings():
-            known = ", ".join(op_class.settings())
-            near = did_you_mean(str(name), tuple(op_class.settings()))
-            raise SpecError(
-                errors.UnknownSetting(span, path=env.path, callee=op_class.name, name=str(name), known=known, near=near)
-            )
+            raise SpecError(unknown_setting(str(name), signature_of(op_class), span, env.path))
         values[key] = Given(value, span)
     return values
 
@@ -151,9 +163,10 @@ def _setting_error(error: OpError, callee: str, given: dict[str, Given], env: En
         return op_error(error, span, env)
     if culprit.value is True and error.code == "invalid-setting":
         return flag_error(str(error.setting), culprit, callee, env)
-    if isinstance(culprit.value, str):
-        stated = env.lookup(culprit.value)
-        if stated is MISSING and error.expected and "one of" not in error.expected and "word" not in error.expected:
+    if isinstance(culprit.value, str) and error.got == culprit.value:
+        # A word where no word is accepted is a misspelt variable.
+        words = any(sign in error.expected for sign in ("`", "one of", "word", "yes or no"))
+        if env.lookup(culprit.value) is MISSING and error.expected and not words:
             return refuse(str(error.setting), culprit, callee, "number", env)
     return op_error(error, culprit.span, env)
 
@@ -173,7 +186,7 @@ def add_op(
     shapes = tuple([builder.shapes[value] for value in inputs])
     facts = infer(op, shapes, given, env, span)
     if facts.checks:
-        check_facts(op, facts, env, span)
+        check_facts(op, facts, shapes, given, env, span)
     inits: tuple[tuple[str, Init], ...] = ()
     if facts.weights:
         _concrete_weights(op, facts, env, span)
@@ -196,8 +209,7 @@ def infer(op: Op, shapes: tuple[Shape, ...], given: dict[str, Given], env: Env, 
     try:
         facts = op.infer(shapes)
     except OpError as error:
-        culprit = given.get(error.setting or "")
-        raise op_error(error, culprit.span if culprit else span, env) from None
+        raise refused(op, error, shapes, given, env, span) from None
     cache[key] = facts
     return facts
 
@@ -205,7 +217,7 @@ def infer(op: Op, shapes: tuple[Shape, ...], given: dict[str, Given], env: Env, 
 def _concrete_weights(op: Op, facts: Facts, env: Env, span: Span) -> None:
     """Weights may follow the size of the input only where that is given."""
     for weight, sizes in facts.weights.items():
-        if any([isinstance(size, Sym) and not size.names <= env.session.sizes.keys() for size in sizes]):
+        if any(isinstance(size, Sym) and not size.names <= env.session.sizes.keys() for size in sizes):
             shape = str(Shape(("",) * len(sizes), tuple(sizes)))
             raise SpecError(
                 errors.SymbolicWeight(span, path=env.path, callee=op.name, weight=weight or op.name, shape=shape)

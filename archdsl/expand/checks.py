@@ -2,38 +2,76 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from typing import Any
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import SpecError
 from archdsl.dims import Dim, Sym, at
 from archdsl.expand import errors
 from archdsl.expand.environment import Env
-from archdsl.ops.base import AtLeast, Check, Divides, Facts, Op, OpError, Same
+from archdsl.expand.values import Given
+from archdsl.ops.base import AtLeast, Check, Divides, Facts, Op, OpError
+from archdsl.shape import Shape
 from archdsl.source import Span
 
 
 def op_error(error: OpError, span: Span, env: Env) -> SpecError:
     """The diagnostic of an OpError."""
     kind = errors.OP_ERRORS[error.code]
-    values = {"expected": error.expected, "got": error.got, "help": error.help, "branch": error.input}
+    values: dict[str, Any] = {"expected": error.expected, "got": error.got, "help": error.help}
+    if error.input is not None:
+        values |= {"branch": error.input, "like": error.like}
     return SpecError(kind(span, path=env.path, what=str(error), **values))
 
 
-def check_facts(op: Op, facts: Facts, env: Env, span: Span) -> None:
+def refused(
+    op: Op, error: OpError, shapes: tuple[Shape, ...], given: Mapping[str, Given], env: Env, span: Span
+) -> SpecError:
+    """What an op says of its inputs, told with numbers where the sizes are given, at the setting that is wrong."""
+    told = in_numbers(op, shapes, env.session.sizes) or error
+    culprit = given.get(told.setting or "")
+    return op_error(told, culprit.span if culprit else span, env)
+
+
+def check_facts(
+    op: Op, facts: Facts, shapes: tuple[Shape, ...], given: Mapping[str, Given], env: Env, span: Span
+) -> None:
     """Checks sizes at the network's input, as far as that is given; raises SpecError.
 
     Sizes left open are decided for the whole network, by its requirements.
     """
-    broken = [check for check in facts.checks if broken_at(check, env.session.sizes)]
-    if not broken:
+    if not any(broken_at(check, env.session.sizes) for check in facts.checks):
         return
-    unequal = [check for check in broken if isinstance(check, Same)]
-    if unequal:
-        pair = unequal[0].inputs
-        raise SpecError(_mismatch(op, [check for check in unequal if check.inputs == pair], env, span))
-    other = broken[0]
-    assert not isinstance(other, Same)
-    raise SpecError(size_error(op, other, env, span))
+    error = in_numbers(op, shapes, env.session.sizes)
+    assert error is not None, f"{op} states checks that it doesn't hold plain numbers to"
+    raise refused(op, error, shapes, given, env, span)
+
+
+def in_numbers(op: Op, shapes: tuple[Shape, ...], sizes: Mapping[str, int]) -> OpError | None:
+    """What an op says where its symbolic sizes are replaced by their values; None if it has no complaint."""
+    told = copy.copy(op)
+    told.__dict__.update({key: _at(value, sizes) for key, value in op.__dict__.items()})
+    try:
+        told.infer(tuple(_at(shape, sizes) for shape in shapes))
+    except OpError as error:
+        return error
+    return None
+
+
+def _at(value: Any, sizes: Mapping[str, int]) -> Any:
+    """A shape, size or list of sizes with numbers for what is given."""
+    if isinstance(value, Shape):
+        return Shape(value.axes, tuple(_at(size, sizes) for size in value.sizes))
+    if type(value) is tuple:
+        return tuple(_at(item, sizes) for item in value)
+    number = known(value, sizes) if isinstance(value, Sym) else None
+    return value if number is None else number
+
+
+def spelled(shape: Shape, sizes: Mapping[str, int]) -> str:
+    """A shape as messages show it: numbers where they are given."""
+    return str(_at(shape, sizes))
 
 
 def broken_at(check: Check, sizes: Mapping[str, int]) -> bool:
@@ -53,43 +91,3 @@ def known(size: Dim, sizes: Mapping[str, int]) -> int | None:
     if not isinstance(size, Sym):
         return size
     return at(size, sizes) if size.names <= sizes.keys() else None
-
-
-def _mismatch(op: Op, checks: list[Same], env: Env, span: Span) -> Diagnostic:
-    """All axes in which two tensors differ, as one diagnostic."""
-    sizes = env.session.sizes
-    left = " x ".join(str(known(check.left, sizes)) for check in checks)
-    right = " x ".join(str(known(check.right, sizes)) for check in checks)
-    axes = " and ".join(check.what for check in checks)
-    first, second = checks[0].inputs
-    merge = first != second
-    return errors.ShapeMismatch(
-        span,
-        path=env.path,
-        what=f"the branches of `{op.name}` differ in {axes}" if merge else f"`{op.name}` changes the {axes}",
-        expected=f"{left}, as in branch {first + 1}" if merge else left,
-        got=right,
-        help="",
-        branch=second if merge else None,
-    )
-
-
-def size_error(op: Op, check: AtLeast | Divides, env: Env, span: Span) -> Diagnostic:
-    """What is wrong with a size."""
-    sizes = env.session.sizes
-    size = known(check.size, sizes)
-    if isinstance(check, Divides):
-        what = f"the {check.what} {size} that reaches `{op.name}` is no multiple of {check.divisor}"
-        expected = f"a multiple of {check.divisor}"
-        return errors.InvalidInput(span, path=env.path, what=what, expected=expected, got=str(size), help="")
-    what = f"nothing comes out of `{op.name}`: the {check.what} would be {size}"
-    here = env.builder.here
-    numbers = [str(known(dim, sizes) if known(dim, sizes) is not None else dim) for dim in here.sizes]
-    return errors.EmptyOutput(
-        span,
-        path=env.path,
-        what=what,
-        expected=f"at least {check.minimum}",
-        got=f"an input of {' x '.join(numbers)}",
-        help="pool or stride less before it, pad more, or feed a larger input",
-    )

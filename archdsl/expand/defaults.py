@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from archdsl.diagnostics import SpecError
 from archdsl.expand import errors
-from archdsl.expand.arguments import Signature, bind, signature_of
+from archdsl.expand.arguments import Signature, bind, signature_of, unknown_callee
 from archdsl.expand.environment import Defaults, Env, InitRule, Inits
+from archdsl.expand.inits import weight_of
 from archdsl.expand.values import Given
 from archdsl.ops.base import Op
-from archdsl.suggest import did_you_mean
 from archdsl.syntax.expression import Expression, Literal, SizeLiteral
 from archdsl.syntax.spec import Settings
 
@@ -31,9 +31,7 @@ def read_inits(entries: tuple[Settings, ...], env: Env) -> Inits:
         op = _op(entry, env)
         rules = read.setdefault(op.name, {})
         for arg in entry.args:
-            weight = arg.name
-            if weight is None and len(arg.parts) == 2:
-                weight = getattr(arg.parts[0], "name", None)
+            weight = weight_of(arg)
             if weight is None:
                 what = "an initialisation names its weight"
                 help = f"write `init {op.name} weight SCHEME, bias SCHEME`"
@@ -47,8 +45,7 @@ def read_inits(entries: tuple[Settings, ...], env: Env) -> Inits:
 def _op(entry: Settings, env: Env) -> type[Op]:
     op = env.session.ops.get(entry.op)
     if op is None:
-        near = did_you_mean(entry.op, env.session.ops)
-        raise SpecError(errors.UnknownCallee(entry.span, path=env.path, name=entry.op, near=near))
+        raise SpecError(unknown_callee(entry.op, entry.span.word(entry.op), env.session.ops, env.path))
     return op
 
 

@@ -63,7 +63,24 @@ class Session:
     decided: names of traced parameters that a guard, count or index has read.
     """
 
-    __slots__ = ("active", "alive", "alive_reads", "decided", "distinct", "expand", "init_cache", "memo", "op_cache", "ops", "resolve", "scopes", "shape_reads", "sizes", "templates", "trace")
+    __slots__ = (
+        "active",
+        "alive",
+        "alive_reads",
+        "decided",
+        "distinct",
+        "expand",
+        "init_cache",
+        "memo",
+        "op_cache",
+        "ops",
+        "resolve",
+        "scopes",
+        "shape_reads",
+        "sizes",
+        "templates",
+        "trace",
+    )
 
     def __init__(self, *, trace: bool, sizes: Mapping[str, int], ops: Mapping[str, type[Op]] = BY_NAME) -> None:
         self.trace = trace
@@ -143,7 +160,11 @@ class Env:
         return self._replace(builder=builder, variables=dict(self.variables))
 
     def _replace(
-        self, *, variables: dict[str, Any] | None = None, path: tuple[str, ...] | None = None, builder: Builder | None = None
+        self,
+        *,
+        variables: dict[str, Any] | None = None,
+        path: tuple[str, ...] | None = None,
+        builder: Builder | None = None,
     ) -> Env:
         return Env(
             session=self.session,

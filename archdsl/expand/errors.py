@@ -17,7 +17,7 @@ class UnknownCallee(Diagnostic):
 
     code = "unknown-op"
     message = "there is no operation, block or macro called `{name}`"
-    help = "did you mean `{near}`?"
+    help = "{help}"
 
 
 class UnknownSetting(Diagnostic):
@@ -46,7 +46,7 @@ class UnknownName(Diagnostic):
 
     code = "unknown-name"
     message = "`{name}` is not defined here"
-    help = "did you mean `{near}`?"
+    help = "{help}"
 
 
 class UnknownFunction(Diagnostic):
@@ -72,8 +72,9 @@ class MissingValue(Diagnostic):
     """
 
     code = "missing-value"
-    message = "`{callee}` needs a value for `{name}`"
-    expected = "{signature}"
+    message = "{what}"
+    expected = "{expected}"
+    help = "{help}"
 
 
 class SurplusValue(Diagnostic):
@@ -87,7 +88,7 @@ class SurplusValue(Diagnostic):
     code = "surplus-value"
     message = "`{callee}` takes no further value here: `{value}`"
     expected = "{signature}"
-    help = "name the setting: `{example}`"
+    help = "{help}"
 
 
 class RepeatedSetting(Diagnostic):
@@ -100,19 +101,6 @@ class RepeatedSetting(Diagnostic):
 
     code = "repeated-setting"
     message = "`{name}` of `{callee}` is given twice"
-
-
-class MissingComma(Diagnostic):
-    """Two values stand side by side with no comma between them.
-
-    Example: `conv 3x3 8`
-
-    Fix: `conv 3x3, 8`.
-    """
-
-    code = "missing-comma"
-    message = "expected a comma before `{second}` in `{callee} {first} {second}`"
-    help = "write `{callee} {first}, {second}`"
 
 
 class FlagNeedsValue(Diagnostic):
@@ -143,21 +131,6 @@ class InvalidSetting(Diagnostic):
     help = "{help}"
 
 
-class InvalidInput(Diagnostic):
-    """An operation can't work on the tensor that reaches it.
-
-    Example: `linear 10` directly after a convolution
-
-    Fix: see the line `help`.
-    """
-
-    code = "invalid-input"
-    message = "{what}"
-    expected = "{expected}"
-    got = "{got}"
-    help = "{help}"
-
-
 class ShapeMismatch(Diagnostic):
     """Tensors that meet in a merge have different shapes.
 
@@ -170,21 +143,6 @@ class ShapeMismatch(Diagnostic):
     """
 
     code = "shape-mismatch"
-    message = "{what}"
-    expected = "{expected}"
-    got = "{got}"
-    help = "{help}"
-
-
-class EmptyOutput(Diagnostic):
-    """A window is larger than the map that it slides over, so nothing comes out.
-
-    Example: `conv 5x5, 16` on a map of 2 x 2
-
-    Fix: pad, pool less before, or feed a larger input.
-    """
-
-    code = "empty-output"
     message = "{what}"
     expected = "{expected}"
     got = "{got}"
@@ -287,7 +245,7 @@ class TooLarge(Diagnostic):
 
     code = "too-many-steps"
     message = "{what}"
-    expected = "at most {limit} distinct steps"
+    expected = "at most {limit:,} distinct steps"
     help = "equal repetitions are free: the body here differs in each (it reads `{variable}`)"
 
 
@@ -302,30 +260,6 @@ class Recursion(Diagnostic):
     code = "recursion"
     message = "`{name}` contains itself"
     got = "{chain}"
-
-
-class TooDeep(Diagnostic):
-    """Blocks call blocks, or bodies stand in bodies, deeper than the compiler is willing to follow.
-
-    Fix: flatten the structure.
-    """
-
-    code = "too-deep"
-    message = "this is nested too deeply"
-    expected = "at most {limit} levels"
-
-
-class DuplicateName(Diagnostic):
-    """Two steps of one container have the same name, so their weights would share a key.
-
-    Example: two lines `conv1: ...` in one block
-
-    Fix: rename one.
-    """
-
-    code = "duplicate-name"
-    message = "the name `{name}` is already taken here"
-    got = "first used in line {line}"
 
 
 class NeedsName(Diagnostic):
@@ -367,7 +301,7 @@ class UnknownStep(Diagnostic):
     code = "unknown-step"
     message = "there is no earlier step `{step}` here"
     expected = "one of {known}"
-    help = "did you mean `{near}`?"
+    help = "{help}"
 
 
 class UnknownStride(Diagnostic):
@@ -392,19 +326,6 @@ class NoInput(Diagnostic):
     code = "no-input"
     message = "`{network}` has no input"
     help = "write `input 3x224x224` (channels, then the spatial sizes; letters are sizes left open: `3xHxW`)"
-
-
-class InvalidInputShape(Diagnostic):
-    """The input of a network isn't a shape.
-
-    Example: `input Hx3`
-
-    Fix: one to four sizes: C, CxL, CxHxW or CxDxHxW; capital letters are sizes left open.
-    """
-
-    code = "invalid-input-shape"
-    message = "`{input}` is no input: {why}"
-    expected = "C, CxL, CxHxW or CxDxHxW, the number of channels first"
 
 
 class NotANetwork(Diagnostic):
@@ -513,26 +434,12 @@ class WrongLayout(InvalidSetting):
     code = "wrong-layout"
 
 
-class OpUnknownSetting(InvalidSetting):
-    """An operation is given a setting that it doesn't have."""
-
-    code = "unknown-setting"
-
-
-class OpMissingValue(InvalidSetting):
-    """An operation lacks a value that it needs."""
-
-    code = "missing-value"
-
-
 OP_ERRORS: dict[str, type[Diagnostic]] = {
     kind.code: kind
     for kind in (
         InvalidSetting,
-        InvalidInput,
         ShapeMismatch,
-        OpUnknownSetting,
-        OpMissingValue,
+        MissingValue,
         BadGroups,
         WindowTooLarge,
         LinearOnMap,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from archdsl import trace
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.dims import Sym
 from archdsl.expand import errors
 from archdsl.expand.environment import MISSING, Env
-from archdsl.expand.values import Partial, StepValue, show, type_of
+from archdsl.expand.functions import FUNCTIONS, Refused, got_of
+from archdsl.expand.values import Partial, StepValue, show
 from archdsl.shape import Shape
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
@@ -45,19 +46,19 @@ def evaluate(expression: Expression, env: Env) -> Any:
 
 def number(expression: Expression, env: Env) -> Any:
     """The value, which must be a number or a symbolic size."""
-    value = _known(expression, env)
+    value = evaluate_known(expression, env)
     if isinstance(value, bool) or not isinstance(value, (int, float, Sym)):
-        raise fail(env, expression.span, "this must be a number", expected="a number", got=_got(value))
+        raise fail(env, expression.span, "this must be a number", expected="a number", got=got_of(value))
     return value
 
 
 def condition(expression: Expression, env: Env) -> bool:
     """The value of a guard, decided now: bool, and independent of H and W."""
-    value = _known(expression, env)
+    value = evaluate_known(expression, env)
     if isinstance(value, Sym):
         raise _symbolic(env, expression.span, "a condition", value)
     if not isinstance(value, bool):
-        raise fail(env, expression.span, "a condition must be yes or no", expected="yes or no", got=_got(value))
+        raise fail(env, expression.span, "a condition must be yes or no", expected="yes or no", got=got_of(value))
     return value
 
 
@@ -74,6 +75,7 @@ def count(expression: Expression, env: Env, what: str) -> int:
 
 
 def fail(env: Env, span: Span, what: str, expected: str = "", got: str = "", help: str = "") -> SpecError:
+    """An expression's value can't be used."""
     return SpecError(errors.BadValue(span, path=env.path, what=what, expected=expected, got=got, help=help))
 
 
@@ -81,11 +83,7 @@ def _symbolic(env: Env, span: Span, what: str, value: Sym) -> SpecError:
     return SpecError(errors.SymbolicStructure(span, path=env.path, what=what, value=str(value)))
 
 
-def _got(value: Any) -> str:
-    return f"{show(value)} ({type_of(value)})"
-
-
-def _known(expression: Expression, env: Env) -> Any:
+def evaluate_known(expression: Expression, env: Env) -> Any:
     """The value, where a bare word must be a variable."""
     value = evaluate(expression, env)
     if isinstance(expression, Word) and env.lookup(expression.name) is MISSING:
@@ -94,8 +92,22 @@ def _known(expression: Expression, env: Env) -> Any:
 
 
 def unknown_name(word: Word, env: Env) -> SpecError:
-    near = did_you_mean(word.name, env.names())
-    return SpecError(errors.UnknownName(word.span, path=env.path, name=word.name, near=near))
+    """A word stands where only a variable can, and is none."""
+    return SpecError(undefined(word.name, word.span, env.names(), env.path))
+
+
+_ELSEWHERE = {
+    "training": "`training` is known in the guard of an `output` only",
+    **dict.fromkeys(("i", "first", "last"), "it is known inside `repeat`, `dense` and `3 x ...` only"),
+    **dict.fromkeys(("row", "rows"), "it is known inside `for` only"),
+}
+
+
+def undefined(name: str, span: Span, known: Iterable[str], path: tuple[str, ...] = ()) -> Diagnostic:
+    """For a name that no variable has."""
+    near = did_you_mean(name, known)
+    help = _ELSEWHERE.get(name) or (f"did you mean `{near}`?" if near else "")
+    return errors.UnknownName(span, path=path, name=name, help=help)
 
 
 def _literal(node: Literal, env: Env) -> Any:
@@ -238,19 +250,19 @@ def _slice(node: Slice, env: Env) -> Any:
 
 
 def _items(expression: Expression, env: Env) -> tuple[Any, ...]:
-    value = _known(expression, env)
+    value = evaluate_known(expression, env)
     if not isinstance(value, tuple) or isinstance(value, Shape):
-        raise fail(env, expression.span, "this must be a list", expected="a list", got=_got(value))
+        raise fail(env, expression.span, "this must be a list", expected="a list", got=got_of(value))
     return value
 
 
 def _attribute(node: Attribute, env: Env) -> Any:
-    value = _known(node.value, env)
+    value = evaluate_known(node.value, env)
     if isinstance(value, StepValue):
         value = value.shape
     if not isinstance(value, Shape):
         help = "only shapes have attributes: `input.channels`, `here.height`, `@conv1.channels`"
-        raise fail(env, node.span, f"`.{node.name}` of something that is no shape", got=_got(value), help=help)
+        raise fail(env, node.span, f"`.{node.name}` of something that is no shape", got=got_of(value), help=help)
     size = value.size(node.name)
     if size is None:
         known = ", ".join(value.axes)
@@ -260,8 +272,9 @@ def _attribute(node: Attribute, env: Env) -> Any:
     return size
 
 
-def _step_path(node: StepPath, env: Env) -> Shape:
-    return env.shape_of(node)
+def _step_path(node: StepPath, env: Env) -> Any:
+    given = env.lookup(f"@{node.labels}")  # an argument for a parameter of type `step`
+    return env.shape_of(node) if given is MISSING else given
 
 
 def _apply(node: Apply, env: Env) -> Any:
@@ -272,22 +285,20 @@ def _apply(node: Apply, env: Env) -> Any:
     for arg in node.args:
         if arg.name is not None or len(arg.parts) != 1:
             raise fail(env, arg.span, f"`{node.name}` takes plain values", expected=f"{node.name}(a, b)")
-        args.append(_known(arg.parts[0], env))
+        args.append(evaluate_known(arg.parts[0], env))
     try:
         return function(*args)
-    except _Refused as refused:
+    except Refused as refused:
         raise fail(env, node.span, refused.what, expected=refused.expected, got=refused.got) from None
     except TypeError:
-        got = ", ".join(map(_got, args)) or "nothing"
+        got = ", ".join(map(got_of, args)) or "nothing"
         raise fail(env, node.span, f"`{node.name}` can't take these values", got=got) from None
 
 
 def _partial(node: Apply, env: Env) -> Partial:
     """`layernorm(eps = 1e-6)`: checked where it is used, for only then is it known what it names."""
     if not env.is_callable(node.name):
-        near = did_you_mean(node.name, (*FUNCTIONS, *env.callables()))
-        known = ", ".join(FUNCTIONS)
-        raise SpecError(errors.UnknownFunction(node.span, path=env.path, name=node.name, known=known, near=near))
+        raise SpecError(unknown_function(node, env.callables(), env.path))
     args: list[tuple[str | None, Any]] = []
     for arg in node.args:
         if len(arg.parts) == 2 and isinstance(arg.parts[0], Word):
@@ -297,83 +308,12 @@ def _partial(node: Apply, env: Env) -> Partial:
     return Partial(node.name, tuple(args))
 
 
-class _Refused(Exception):
-    def __init__(self, what: str, expected: str = "", got: str = "") -> None:
-        super().__init__(what)
-        self.what, self.expected, self.got = what, expected, got
+def unknown_function(node: Apply, known: Iterable[str], path: tuple[str, ...] = ()) -> Diagnostic:
+    """For an application of what is neither a function nor an op or block (`known`)."""
+    near = did_you_mean(node.name, (*FUNCTIONS, *known))
+    functions = ", ".join(FUNCTIONS)
+    return errors.UnknownFunction(node.span.word(node.name), path=path, name=node.name, known=functions, near=near)
 
-
-def _numbers(name: str, *args: Any) -> tuple[Any, ...]:
-    items = args[0] if len(args) == 1 and type(args[0]) is tuple else args
-    for item in items:
-        if isinstance(item, Sym):
-            raise _Refused(f"`{name}` of a size of the input", got=str(item))
-        if isinstance(item, bool) or not isinstance(item, (int, float)):
-            raise _Refused(f"`{name}` takes numbers", expected="numbers", got=_got(item))
-    return tuple(items)
-
-
-def _extreme(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def apply(*args: Any) -> Any:
-        items = _numbers(name, *args)
-        if not items:
-            raise _Refused(f"`{name}` of nothing", expected="at least one number")
-        return trace.call(name, lambda *values: function(values), *items)
-
-    return apply
-
-
-def _sum(*args: Any) -> Any:
-    total: Any = 0
-    for item in _numbers("sum", *args):
-        total = trace.binary("+", total, item)
-    return total
-
-
-def _len(items: Any) -> int:
-    if not isinstance(items, tuple) or isinstance(items, Shape):
-        raise _Refused("`len` takes a list", expected="a list", got=_got(items))
-    return len(items)
-
-
-def _one(name: str, spelling: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def apply(value: Any) -> Any:
-        if isinstance(value, Sym) and name in ("int", "round", "ceil", "floor"):
-            return value
-        (value,) = _numbers(name, value)
-        if name == "sqrt" and value < 0:
-            raise _Refused("the square root of a negative number", got=show(value))
-        return trace.call(spelling, function, value)
-
-    return apply
-
-
-def divisible(value: float, divisor: int = 8) -> int:
-    """The nearest multiple of the divisor, one up where that is below 0.9 of the value (MobileNet's rule)."""
-    nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return nearest + divisor if nearest < 0.9 * value else nearest
-
-
-def _divisible(value: Any, divisor: Any = 8) -> Any:
-    value, divisor = _numbers("divisible", value, divisor)
-    if not isinstance(divisor, int) or divisor < 1:
-        raise _Refused("`divisible` needs a divisor", expected="a whole number of at least 1", got=show(divisor))
-    return trace.call("divisible", divisible, value, divisor)
-
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": _extreme("min", min),
-    "max": _extreme("max", max),
-    "sum": _sum,
-    "len": _len,
-    "int": _one("int", "int", int),
-    "round": _one("round", "round", round),
-    "ceil": _one("ceil", "math.ceil", math.ceil),
-    "floor": _one("floor", "math.floor", math.floor),
-    "sqrt": _one("sqrt", "math.sqrt", math.sqrt),
-    "abs": _one("abs", "abs", abs),
-    "divisible": _divisible,
-}
 
 _EVALUATE: dict[type, Callable[[Any, Env], Any]] = {
     Literal: _literal,
@@ -390,4 +330,3 @@ _EVALUATE: dict[type, Callable[[Any, Env], Any]] = {
     Attribute: _attribute,
     StepPath: _step_path,
 }
-

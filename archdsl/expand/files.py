@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -63,15 +64,36 @@ def chain_of(spec: Spec, loader: Loader) -> Chain:
     while specs[-1].extends is not None:
         last = specs[-1]
         assert last.extends is not None
-        parent = loader.named(last.extends, last.span)
+        parent = loader.named(last.extends, mention(last.span, last.extends, "extends", "net"))
         if any(parent is known or parent.span.source.name == known.span.source.name for known in specs):
             names = " -> ".join(str(known.network) for known in (*specs, parent))
             raise SpecError(errors.Recursion(last.span, name=str(last.network), chain=names))
         if parent.network is None:
             what = "has no network, only blocks"
-            raise SpecError(errors.NotANetwork(last.span, name=last.extends, what=what, help="bring blocks in with `use`"))
+            raise SpecError(
+                errors.NotANetwork(
+                    mention(last.span, last.extends, "extends", "net"),
+                    name=last.extends,
+                    what=what,
+                    help="bring blocks in with `use`",
+                )
+            )
         specs.append(parent)
     if specs[-1].network is None:
         what = "has no network, only blocks"
-        raise SpecError(errors.NotANetwork(spec.span, name=spec.span.source.name, what=what, help="other specs `use` it"))
+        raise SpecError(
+            errors.NotANetwork(spec.span, name=spec.span.source.name, what=what, help="other specs `use` it")
+        )
     return Chain(tuple(specs))
+
+
+def mention(span: Span, name: str, *words: str) -> Span:
+    """Where a file names another file or an output behind one of these words; the tree keeps no place for it."""
+    source, found = span.source, False
+    pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+    for number, line in enumerate(source.text.splitlines(), 1):
+        found = found or re.split(r"[\s:]", line.lstrip(), maxsplit=1)[0] in words
+        place = pattern.search(line) if found else None
+        if place is not None:
+            return Span(source, number, place.start() + 1, number, place.end() + 1)
+    return span

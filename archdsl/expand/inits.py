@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import Any
 
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.dims import Dim, Sym
 from archdsl.expand import errors
 from archdsl.expand.checks import known
 from archdsl.expand.environment import MISSING, SCHEMES, Env, InitRule
-from archdsl.expand.evaluate import FUNCTIONS, evaluate, fail
+from archdsl.expand.evaluate import evaluate, fail
+from archdsl.expand.functions import FUNCTIONS
 from archdsl.expand.values import Given
 from archdsl.ir import Init
 from archdsl.ops.base import Facts, Op
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
-from archdsl.syntax.expression import Apply, Word
+from archdsl.syntax.expression import Apply, Arg, Word
 
 
 def inits_of(op: Op, facts: Facts, given: dict[str, Given], env: Env, span: Span) -> tuple[tuple[str, Init], ...]:
@@ -24,7 +26,8 @@ def inits_of(op: Op, facts: Facts, given: dict[str, Given], env: Env, span: Span
     called = {name: item for name, item in given.items() if isinstance(item.value, InitRule)} if given else {}
     for name, item in called.items():
         if name != "init" and name.removeprefix("init_") not in facts.weights:
-            raise _no_weight(name.removeprefix("init_"), op, facts, env, item.span)
+            names = tuple(name or "(itself)" for name in facts.weights)
+            raise SpecError(no_weight(name.removeprefix("init_"), op.name, names, item.span, env.path))
     plain = None
     if not called:
         # Rules without fans give the same for every op of a kind.
@@ -58,8 +61,8 @@ def _rule(weight: str, op: Op, called: dict[str, Given], env: Env) -> InitRule |
     for inits in env.inits:
         for family in families:
             if family in inits:
-                if weight in inits[family]:
-                    return inits[family][weight]
+                if (weight or "weight") in inits[family]:
+                    return inits[family][weight or "weight"]
                 break
     return None
 
@@ -83,7 +86,9 @@ def scheme(rule: InitRule, shape: tuple[Dim, ...], weights: Any, env: Env) -> In
         near = did_you_mean(expression.name, SCHEMES)
         what = f"there is no initialisation `{expression.name}`"
         known_schemes = f"{', '.join(SCHEMES)} or a number"
-        raise SpecError(errors.UnknownScheme(expression.span, path=home.path, what=what, known=known_schemes, near=near))
+        raise SpecError(
+            errors.UnknownScheme(expression.span, path=home.path, what=what, known=known_schemes, near=near)
+        )
     value = evaluate(expression, home)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise fail(home, expression.span, "an initialisation is a scheme or a number", expected="a scheme or number")
@@ -103,7 +108,9 @@ def _checked(init: Init, span: Span, env: Env) -> Init:
     least, most = _ARGS.get(init.scheme, (0, 0))
     words = init.scheme.startswith("kaiming")
     good = least <= len(init.args) <= most and all(
-        arg in ("fan_in", "fan_out") if words else isinstance(arg, (int, float)) and not isinstance(arg, bool) and arg >= 0
+        arg in ("fan_in", "fan_out")
+        if words
+        else isinstance(arg, (int, float)) and not isinstance(arg, bool) and arg >= 0
         for arg in init.args
     )
     if not good:
@@ -122,9 +129,29 @@ def _fans(weights: Any, shape: tuple[Dim, ...], env: Env) -> dict[str, Any]:
     return {"in": sizes[1], "out": sizes[0], "fan_in": sizes[1] * field, "fan_out": sizes[0] * field}
 
 
-def _no_weight(weight: str, op: Op, facts: Facts, env: Env, span: Span) -> SpecError:
-    names = tuple(name or "(itself)" for name in facts.weights)
-    what = f"`{op.name}` has no weight `{weight}`"
-    return SpecError(
-        errors.UnknownScheme(span, path=env.path, what=what, known=", ".join(names), near=did_you_mean(weight, names))
-    )
+def is_scheme(expression: Word | Apply, variables: Container[str]) -> bool:
+    """Whether a word or application can be an initialisation: a scheme, a variable, or arithmetic."""
+    names = (SCHEMES, FUNCTIONS) if isinstance(expression, Apply) else (SCHEMES, variables)
+    return any(expression.name in known_names for known_names in names)
+
+
+def weight_of(arg: Arg) -> str | None:
+    """The weight that an entry of `init` is about, None where it names none."""
+    if arg.name is not None or len(arg.parts) != 2:
+        return arg.name
+    first = arg.parts[0]
+    return first.name if isinstance(first, Word) else None
+
+
+def unknown_scheme(expression: Word | Apply, path: tuple[str, ...] = ()) -> Diagnostic:
+    """For an initialisation that doesn't exist."""
+    near = did_you_mean(expression.name, SCHEMES)
+    what = f"there is no initialisation `{expression.name}`"
+    span = expression.span.word(expression.name)
+    return errors.UnknownScheme(span, path=path, what=what, known=f"{', '.join(SCHEMES)} or a number", near=near)
+
+
+def no_weight(weight: str, op: str, names: tuple[str, ...], span: Span, path: tuple[str, ...] = ()) -> Diagnostic:
+    """For an initialisation of a weight that the op doesn't have."""
+    what = f"`{op}` has no weight `{weight}`"
+    return errors.UnknownScheme(span, path=path, what=what, known=", ".join(names), near=did_you_mean(weight, names))

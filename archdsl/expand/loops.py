@@ -29,9 +29,7 @@ def expand_repeat(node: Repeat, env: Env, expand: Expand) -> None:
     run_loop(node.count, node.index, inside, lambda inner: expand(node.body, inner), env, node.span)
 
 
-def run_loop(
-    times: Expression, index: str, inside: Reads, once: Callable[[Env], None], env: Env, span: Span
-) -> None:
+def run_loop(times: Expression, index: str, inside: Reads, once: Callable[[Env], None], env: Env, span: Span) -> None:
     """Repeats a body, its index, `first` and `last` bound. Raises SpecError."""
     total = count(times, env, "the number of repetitions")
     varies = index in inside.names or bool(inside.labels & {"first", "last"})
@@ -156,9 +154,7 @@ def _rows(node: For, env: Env) -> Any:
     return items
 
 
-def expand_dense(
-    node: Dense, env: Env, expand: Expand, concatenate: Callable[[tuple[int, ...], Env], None]
-) -> None:
+def expand_dense(node: Dense, env: Env, expand: Expand, concatenate: Callable[[tuple[int, ...], Env], None]) -> None:
     """`dense n`: each iteration sees the concatenation of the input and of all earlier results."""
     if node.index != "i":
         check_new_name(node.index, env, node.span)
@@ -170,4 +166,3 @@ def expand_dense(
             before = builder.current
             expand(node.body, env.with_variables({node.index: k, "first": k == 0, "last": k == total - 1}))
             concatenate((before, builder.current), env)
-

@@ -8,9 +8,10 @@ from typing import Any
 from archdsl.diagnostics import SpecError
 from archdsl.dims import Sym
 from archdsl.expand import errors
+from archdsl.expand.arguments import Place
 from archdsl.expand.builder import Builder, Naming
 from archdsl.expand.environment import MISSING, Env
-from archdsl.expand.evaluate import evaluate, fail
+from archdsl.expand.evaluate import evaluate_known, fail
 from archdsl.expand.values import Given, StepValue, show
 from archdsl.ir import CallStep, Name, OpStep, Step, spell
 from archdsl.shape import Shape
@@ -20,6 +21,7 @@ from archdsl.syntax.expression import Label, StepPath, Word
 from archdsl.syntax.spec import Body, Dense, For, Group, Merge, Output, Repeat, Residual, Unused
 from archdsl.syntax.spec import Step as StepNode
 
+COUNTER = re.compile(r"k\d+")  # what loops call their counters; the input's sizes are single letters
 _LABEL = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
@@ -29,7 +31,7 @@ def name_of(label: Label, env: Env) -> Name:
         return label.parts  # type: ignore[return-value]
     parts: list[str | Any] = []
     for part in label.parts:
-        piece = part if isinstance(part, str) else _piece(evaluate(part, env), label, env)
+        piece = part if isinstance(part, str) else _piece(evaluate_known(part, env), label, env)
         if isinstance(piece, str) and parts and isinstance(parts[-1], str):
             parts[-1] += piece
         else:
@@ -42,12 +44,16 @@ def name_of(label: Label, env: Env) -> Name:
 
 def _piece(value: Any, label: Label, env: Env) -> str | Sym:
     if isinstance(value, Sym):
+        if not all(COUNTER.fullmatch(name) for name in value.names):
+            raise SpecError(errors.SymbolicStructure(label.span, path=env.path, what="a name", value=str(value)))
         return value
     env.session.decide(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (int, str)) or (isinstance(value, int) and value < 0):
-        raise fail(env, label.span, "a name is made of words and whole numbers", expected="a word or number", got=show(value))
+        raise fail(
+            env, label.span, "a name is made of words and whole numbers", expected="a word or number", got=show(value)
+        )
     return str(int(value)) if isinstance(value, int) else value
 
 
@@ -111,7 +117,8 @@ def resolve_step(labels: tuple[Label, ...], env: Env, span: Span) -> int:
         known = tuple(dict.fromkeys(name for builder in _outward(env.builder) for name in builder.named))
         near = did_you_mean(path, known)
         shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-        raise SpecError(errors.UnknownStep(span, path=env.path, step=path, known=shown, near=near))
+        help = f"did you mean `{near}`?" if near else "only named steps above this line are seen, in the same block"
+        raise SpecError(errors.UnknownStep(span, path=env.path, step=path, known=shown, help=help))
     return value
 
 
@@ -206,7 +213,7 @@ def reference(item: Given, env: Env) -> int:
     return _step_value(StepValue(id(edge), 0, edge.shapes[0]), env.builder)
 
 
-def check_new_name(name: str, env: Env, span: Span) -> None:
+def check_new_name(name: str, env: Place, span: Span) -> None:
     """Raises SpecError where a let, parameter or loop variable would hide another name or a word of the language."""
     if name in RESERVED:
         what = f"`{name}` is a word of the language"

@@ -10,20 +10,23 @@ from typing import Any
 from archdsl.diagnostics import SpecError
 from archdsl.dims import Dim, DimLimitError, variable
 from archdsl.expand import errors
+from archdsl.expand.arguments import missing_value
 from archdsl.expand.blocks import checked, param_type
 from archdsl.expand.body import expand_body
 from archdsl.expand.builder import Builder
 from archdsl.expand.defaults import python_default, read_defaults, read_inits
 from archdsl.expand.environment import Definition, Env, Session, Unit
 from archdsl.expand.evaluate import evaluate, fail
-from archdsl.expand.files import Chain, Loader, chain_of
+from archdsl.expand.files import Chain, Loader, chain_of, mention
 from archdsl.expand.names import naming_for, shape_of_step
 from archdsl.expand.reads import reads_of_body
+from archdsl.expand.resolve import mistakes
 from archdsl.expand.values import Given
 from archdsl.ir import Net, Output
 from archdsl.shape import LAYOUTS, Shape
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
+from archdsl.syntax.errors import InputExpected
 from archdsl.syntax.expression import SizeLiteral
 from archdsl.syntax.spec import Entry, Group, Section, Spec
 from archdsl.syntax.spec import Output as OutputNode
@@ -66,7 +69,12 @@ def _deep_recursion() -> Iterator[None]:
 
 
 def _expand(
-    chain: Chain, loader: Loader, given: Mapping[str, Any], input: SizeLiteral | None, trace: bool, fixed: frozenset[str]
+    chain: Chain,
+    loader: Loader,
+    given: Mapping[str, Any],
+    input: SizeLiteral | None,
+    trace: bool,
+    fixed: frozenset[str],
 ) -> tuple[Net, frozenset[str]]:
     base = chain.base
     asked = input or next((spec.input for spec in chain.specs if spec.input is not None), None)
@@ -85,14 +93,20 @@ def _expand(
     builder.fold = not session.reads(body, reads_of_body).steps
     if trace:
         env.variables.update(
-            {key: traced_variable(value, python_name(key)) for key, value in values.items() if python_name(key) not in fixed}
+            {
+                key: traced_variable(value, python_name(key))
+                for key, value in values.items()
+                if python_name(key) not in fixed
+            }
         )
     env.builder, env.input = builder, shape
     try:
         expand_body(body, env)
     except DimLimitError as error:
         raise fail(env, base.span, str(error), help="give the input a size") from None
-    scope = builder.finish(params=tuple((python_name(param.name), python_default(param.default)) for param in base.params))
+    scope = builder.finish(
+        params=tuple((python_name(param.name), python_default(param.default)) for param in base.params)
+    )
     net = Net(
         name=str(chain.specs[0].network),
         about=next((spec.about for spec in chain.specs if spec.about), ""),
@@ -112,11 +126,11 @@ def read_input(literal: SizeLiteral) -> tuple[Shape, Mapping[str, int]]:
     sides = literal.sides
     spelled = "x".join(map(str, sides))
     if len(sides) not in LAYOUTS:
-        raise SpecError(errors.InvalidInputShape(literal.span, input=spelled, why=f"it has {len(sides)} sizes"))
+        raise SpecError(InputExpected(literal.span, found=spelled, why=f"it has {len(sides)} sizes"))
     if not isinstance(sides[0], int):
-        raise SpecError(errors.InvalidInputShape(literal.span, input=spelled, why="channels are never left open"))
+        raise SpecError(InputExpected(literal.span, found=spelled, why="channels are never left open"))
     if any(isinstance(side, int) and side < 1 for side in sides):
-        raise SpecError(errors.InvalidInputShape(literal.span, input=spelled, why="sizes are at least 1"))
+        raise SpecError(InputExpected(literal.span, found=spelled, why="sizes are at least 1"))
     axes = LAYOUTS[len(sides)]
     taken = {side for side in sides if isinstance(side, str)}
     sizes: dict[str, int] = {}
@@ -139,22 +153,25 @@ def unit_of(spec: Spec, session: Session, loader: Loader, active: tuple[Span, ..
     """A file's definitions, with those of the files that it uses. Raises SpecError."""
     unit = Unit(spec.span.source.name)
     for name in spec.use:
-        library = loader.named(name, spec.span)
+        library = loader.named(name, mention(spec.span, name, "use"))
         if any(library.span.source.name == span.source.name for span in (*active, spec.span)):
             raise SpecError(errors.Recursion(spec.span, name=name, chain=f"{spec.span.source.name} -> {name}"))
         used = unit_of(library, session, loader, (*active, spec.span))
+        place = _place(session, used, used.lets)
+        used.defaults = (read_defaults(library.defaults, place),)
+        used.inits = (read_inits(library.inits, place),)
         unit.definitions.update(used.definitions)
     for nodes, macro in ((spec.blocks, False), (spec.macros, True)):
         for node in nodes:
             if node.name in session.ops:
                 what = f"`{node.name}` is an operation"
-                raise SpecError(errors.InvalidName(node.span, what=what, help="choose another name"))
+                raise SpecError(errors.InvalidName(node.span.word(node.name), what=what, help="choose another name"))
             unit.definitions[node.name] = Definition(node, unit, macro)
+    if found := mistakes(spec, unit, session):
+        raise SpecError(*found)
     env = _place(session, unit, unit.lets)
     for let in spec.lets:
         unit.lets[let.name] = evaluate(let.value, env)
-    unit.defaults = (read_defaults(spec.defaults, env),)
-    unit.inits = (read_inits(spec.inits, env),)
     return unit
 
 
@@ -177,8 +194,9 @@ def _parameters(chain: Chain, session: Session, unit: Unit, given: Mapping[str, 
         for param in spec.params:
             if param.name not in declared:
                 raise _unknown_parameter(param.name, param.span, base)
-            assert param.default is not None
-            overrides[param.name] = Given(evaluate(param.default, env), param.span)
+            if param.default is None:
+                raise missing_value(param.name, str(spec.network), f"{param.name} = VALUE", (), param.span)
+            overrides[param.name] = Given(evaluate(param.default, env), param.span, param.default)
     for name, value in given.items():
         if name not in declared:
             raise _unknown_parameter(name, base.span, base)
@@ -188,14 +206,10 @@ def _parameters(chain: Chain, session: Session, unit: Unit, given: Mapping[str, 
         kind = param_type(param, env)
         item = overrides.get(param.name)
         if item is None and param.default is None:
-            raise SpecError(
-                errors.MissingValue(
-                    param.span, callee=str(base.network), name=param.name, signature=f"--set {param.name}=VALUE"
-                )
-            )
+            raise missing_value(param.name, str(base.network), f"--set {param.name}=VALUE", (), param.span)
         if item is None:
             assert param.default is not None
-            item = Given(evaluate(param.default, env), param.span)
+            item = Given(evaluate(param.default, env), param.span, param.default)
         env.variables[param.name] = checked(param.name, item, kind, str(base.network), env)
     return {name: env.variables[name] for name in declared}
 
@@ -223,17 +237,30 @@ def _outputs(chain: Chain, builder: Builder) -> tuple[Output, ...]:
     declared = set(_declared(base.layers or ()))
     for block in (*base.blocks, *base.macros):
         declared |= set(_declared(block.body))
-    mains = [name for name in base.returns if name not in declared or name == builder.main_name]
-    if len(mains) != 1 or len(set(base.returns)) < len(base.returns):
-        expected = f"each of {', '.join(sorted(declared - {builder.main_name}))} and the main output, once"
-        raise SpecError(errors.DuplicateOutput(base.span, what="`returns` doesn't name each output once", expected=expected))
+    mains = _mains(base, declared, builder.main_name)
     if missing := [name for name in names if name not in base.returns]:
-        raise SpecError(
-            errors.DuplicateOutput(base.span, what=f"`returns` leaves out `{missing[0]}`", expected=", ".join(names))
-        )
+        raise _wrong_returns(base, "returns", f"`returns` leaves out `{missing[0]}`", ", ".join(names))
     by_name = {side.name: side for side in sides} | {mains[0]: main._replace(name=mains[0])}
     assert first == len(sides)
     return tuple(by_name[name] for name in base.returns if name in by_name)
+
+
+def _mains(base: Spec, declared: set[str], main: str) -> list[str]:
+    """The one name of `returns` that is the main output's, as a list. Raises SpecError."""
+    mains = [name for name in base.returns if name not in declared or name == main]
+    sides = ", ".join(f"`{name}`" for name in sorted(declared - {main}))
+    expected = f"{sides} and a name for the main output, each once" if sides else "a name for the main output"
+    if repeated := [name for name in base.returns if base.returns.count(name) > 1]:
+        raise _wrong_returns(base, repeated[0], f"`returns` names `{repeated[0]}` twice", expected)
+    if not mains:
+        raise _wrong_returns(base, "returns", "`returns` leaves out the main output", expected)
+    if unknown := [name for name in mains if name != main][0 if main in mains else 1 :]:
+        raise _wrong_returns(base, unknown[0], f"there is no output `{unknown[0]}`", expected)
+    return mains
+
+
+def _wrong_returns(base: Spec, name: str, what: str, expected: str) -> SpecError:
+    return SpecError(errors.DuplicateOutput(mention(base.span, name, "returns"), what=what, expected=expected))
 
 
 def _declared(body: Any) -> Iterator[str]:
@@ -261,5 +288,6 @@ def _section(chain: Chain, name: str, env: Env) -> Mapping[str, Any]:
 
 def _entries(entries: tuple[Entry, ...], env: Env) -> dict[str, Any]:
     return {
-        entry.key: _entries(entry.entries, env) if entry.value is None else evaluate(entry.value, env) for entry in entries
+        entry.key: _entries(entry.entries, env) if entry.value is None else evaluate(entry.value, env)
+        for entry in entries
     }

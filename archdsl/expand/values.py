@@ -69,7 +69,8 @@ def fits(value: Any, kind: str) -> bool:
         return value is None or isinstance(value, (str, Partial))
     if kind == "int":
         return isinstance(value, Sym) or (
-            not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
+            not isinstance(value, bool)
+            and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
         )
     if kind == "number":
         return not isinstance(value, bool) and isinstance(value, (int, float))

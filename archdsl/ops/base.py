@@ -19,7 +19,8 @@ class OpError(Exception):
     """The settings or inputs of an op don't work.
 
     `setting` names the setting at fault (None: the call as a whole), `input` the index of the input that doesn't fit
-    the others of a merge; `code` is the diagnostic's code; `expected`, `got` and `help` are its lines.
+    the others of a merge, `like` those that it should be like; `code` is the diagnostic's code; `expected`, `got` and
+    `help` are its lines.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class OpError(Exception):
         got: str = "",
         help: str = "",
         input: int | None = None,
+        like: tuple[int, ...] = (),
     ) -> None:
         super().__init__(message)
+        self.like = like
         self.setting = setting
         self.input = input
         self.code = code
@@ -196,10 +199,13 @@ class Op:
     Those without a default are the op's values, given in order; those with one are settings, given by name.
 
     kind: what colours a diagram: conv, linear, pool, norm, activation, dropout, shape, merge, attention, other.
+    symbol: how a diagram shows it where that isn't its name.
     optional: settings with a default that calls may also give in order, after the values (`dropout 0.2`).
     inputs: how many tensors it takes; (2, None) means two or more. Ops with several inputs are spelled as merges.
     axes: the layouts it accepts, as tuples of axis names; empty means any. `axes_help` is the way out for others.
+    training_only: in evaluation it does nothing, and hands on its input itself.
     family: the op whose `default` it follows; init_family the op whose `init` it follows (own name if empty).
+    weights: the names by which `init` reaches its weights: their suffixes, `weight` where that is empty.
     weight_init: for each weight suffix the family whose `init` it follows, where that isn't the op itself.
     """
 
@@ -208,12 +214,15 @@ class Op:
 
     name: ClassVar[str]
     kind: ClassVar[str] = "other"
+    training_only: ClassVar[bool] = False
+    symbol: ClassVar[str] = ""
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     optional: ClassVar[tuple[str, ...]] = ()
     axes: ClassVar[tuple[tuple[str, ...], ...]] = ()
     axes_help: ClassVar[str] = ""
     family: ClassVar[str] = ""
     init_family: ClassVar[str] = ""
+    weights: ClassVar[tuple[str, ...]] = ("weight", "bias")
     weight_init: ClassVar[Mapping[str, str]] = {}
     fields: ClassVar[dict[str, Field]]
 
@@ -269,6 +278,10 @@ class Op:
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         """How PyTorch spells this op on these inputs, which `infer` has accepted."""
         raise NotImplementedError
+
+    def hint(self) -> str:
+        """What is easily overlooked in this op's settings, told where its output has an unexpected size."""
+        return ""
 
     def only(self, inputs: tuple[Shape, ...]) -> Shape:
         """The one input; raises OpError for a layout that the op doesn't accept."""

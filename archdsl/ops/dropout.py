@@ -20,6 +20,7 @@ class Dropout(Op):
 
     name = "dropout"
     kind = "dropout"
+    training_only = True
     optional = ("p",)
     p: Probability = 0.5
 
@@ -36,6 +37,7 @@ class SpatialDropout(Op):
 
     name = "spatial_dropout"
     kind = "dropout"
+    training_only = True
     optional = ("p",)
     axes = MAPS
     axes_help = TO_MAP
@@ -55,6 +57,7 @@ class AlphaDropout(Op):
 
     name = "alpha_dropout"
     kind = "dropout"
+    training_only = True
     optional = ("p",)
     p: Probability = 0.5
 

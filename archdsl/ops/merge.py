@@ -16,6 +16,7 @@ class Add(Op):
 
     name = "add"
     kind = "merge"
+    symbol = "+"
     inputs = (2, None)
 
     def infer(self, inputs: tuple[Shape, ...]) -> Facts:
@@ -31,6 +32,7 @@ class Multiply(Op):
 
     name = "multiply"
     kind = "merge"
+    symbol = "×"
     inputs = (2, None)
 
     def infer(self, inputs: tuple[Shape, ...]) -> Facts:
@@ -175,4 +177,5 @@ def _mismatch(op: Op, inputs: tuple[Shape, ...], common: Shape, wrong: dict[int,
         expected=" x ".join(str(common.size(axis)) for axis in axes),
         got=" x ".join(str(inputs[first].size(axis)) for axis in axes),
         input=first,
+        like=tuple(k for k in range(len(inputs)) if k not in wrong),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from archdsl.dims import Dim, prod
-from archdsl.ops.base import AtLeast, Buffer, Extra, Facts, Helper, Op, OpError, Torch, count
+from archdsl.ops.base import AtLeast, Buffer, Divides, Extra, Facts, Helper, Op, OpError, Torch, count
 from archdsl.ops.settings import NonNegative, Number, PositiveInt
 from archdsl.ops.spatial import MAPS, TO_MAP
 from archdsl.shape import LAYOUTS, Shape
@@ -156,7 +156,8 @@ class GroupNorm(Op):
 
     def infer(self, inputs: tuple[Shape, ...]) -> Facts:
         shape = self.only(inputs)
-        if shape.channels % self.groups:
+        symbolic = not isinstance(shape.channels, int)
+        if not symbolic and shape.channels % self.groups:
             raise OpError(
                 f"{self.groups} groups don't divide the {shape.channels} channels of `{self.name}`",
                 setting="groups",
@@ -168,6 +169,7 @@ class GroupNorm(Op):
             shape,
             weights=affine_weights(shape.channels, self.affine),
             saves=("input", Extra(count(2, self.groups), 4)),
+            checks=(Divides(self.groups, shape.channels, "number of channels"),) if symbolic else (),
         )
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:

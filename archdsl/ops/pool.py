@@ -42,6 +42,9 @@ class MaxPool(Op):
             return adaptive(self, shape, self.to)
         return pool(self, shape, self.kernel, self.stride, self.pad, self.dilation, ceil=self.ceil)
 
+    def hint(self) -> str:
+        return stride_hint(self, self.kernel, self.stride, self.pad)
+
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         (shape,) = inputs
         rank = len(shape.spatial)
@@ -99,6 +102,9 @@ class AvgPool(Op):
             for axis, size, k in zip(shape.axes[1:], shape.spatial, seen.kernel, strict=True)
             if not isinstance(size, int)
         )
+
+    def hint(self) -> str:
+        return stride_hint(self, self.kernel, self.stride, self.pad)
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         (shape,) = inputs
@@ -166,6 +172,18 @@ def check_choice(op: Op, kernel: Any, to: Any, **others: Any) -> None:
     for key, value in others.items():
         if value != getattr(type(op), key):
             raise OpError(f"`{key}` has no meaning in `{op.name} to`", setting=key)
+
+
+def stride_hint(op: Op, kernel: Any, stride: Any, pad: Any) -> str:
+    """Papers print pools that keep the size without their stride; here, as in PyTorch, it is the kernel."""
+    if kernel is None or stride is not None or spelled(kernel) == 1:
+        return ""
+    # The padding that keeps the size at stride 1 is the half of an odd window.
+    sides = kernel if isinstance(kernel, tuple) else (kernel,)
+    keeps = spelled(Sides(side // 2 for side in sides)) if all(side % 2 for side in sides) else pad
+    size = kernel if isinstance(kernel, tuple) else f"{kernel}x{kernel}"
+    example = f"{op.name} {size}, stride 1" + (f", pad {keeps}" if keeps != 0 else "")
+    return f"the stride of `{op.name}` is its kernel unless given; did you mean `{example}`?"
 
 
 def pool(op: Op, shape: Shape, kernel: Any, stride: Any, pad: Any, dilation: Any = 1, *, ceil: bool) -> Slide:

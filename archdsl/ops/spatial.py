@@ -71,30 +71,38 @@ def _same(op: Op, kernel: int, dilation: int) -> int:
 
 def slide(op: Op, shape: Shape, kernel: Any, stride: Any, pad: Any, dilation: Any = 1, *, ceil: bool = False) -> Slide:
     """The window on the spatial axes of a map; raises OpError where it doesn't fit a known size."""
-    spatial = shape.spatial
-    if isinstance(kernel, tuple) or isinstance(stride, tuple) or isinstance(pad, tuple) or isinstance(dilation, tuple):
-        seen = Window(
-            per_axis(op, "kernel", kernel, shape),
-            per_axis(op, "stride", stride, shape),
-            per_axis(op, "pad", pad, shape),
-            per_axis(op, "dilation", dilation, shape),
-        )
-    else:
-        seen = _square(kernel, stride, pad, dilation, len(spatial))
-    sizes = tuple(window(size, k, s, p, p, d, ceil) for size, k, s, p, d in zip(spatial, *seen[:4], strict=True))
-    checks: tuple[Check, ...] = ()
-    for size in sizes:
-        if not isinstance(size, int):
-            checks = at_least_one(shape, sizes)
-        elif size < 1:
-            raise too_small(op, shape, seen)
-    return Slide(seen, sizes, checks)
+    settings = {"kernel": kernel, "stride": stride, "pad": pad, "dilation": dilation}
+    seen = _window(kernel, stride, pad, dilation, len(shape.spatial))
+    if seen is None:
+        for setting, value in settings.items():
+            per_axis(op, setting, value, shape)
+        raise AssertionError("one of the settings has the wrong number of axes")
+    slid = _slide(shape.axes, shape.spatial, seen, ceil)
+    if slid is None:
+        raise too_small(op, shape, seen)
+    return slid
 
 
 @lru_cache(maxsize=1 << 12)
-def _square(kernel: int, stride: int, pad: int, dilation: int, rank: int) -> Window:
-    # Plain numbers: what is remembered for one caller must not carry its source to the next.
-    return Window((int(kernel),) * rank, (int(stride),) * rank, (int(pad),) * rank, (int(dilation),) * rank)
+def _window(kernel: Any, stride: Any, pad: Any, dilation: Any, rank: int) -> Window | None:
+    """The settings one an axis; None where one of them has another number of axes.
+
+    Plain numbers: what is remembered for one caller must not carry its source to the next.
+    """
+    rows = [
+        tuple(int(side) for side in value) if isinstance(value, tuple) else (int(value),) * rank
+        for value in (kernel, stride, pad, dilation)
+    ]
+    return Window(*rows) if all(len(row) == rank for row in rows) else None
+
+
+@lru_cache(maxsize=1 << 12)
+def _slide(axes: tuple[str, ...], spatial: tuple[Dim, ...], seen: Window, ceil: bool) -> Slide | None:
+    """What the window gives; None where a known size would be less than 1."""
+    sizes = tuple(window(size, k, s, p, p, d, ceil) for size, k, s, p, d in zip(spatial, *seen[:4], strict=True))
+    if any(isinstance(size, int) and size < 1 for size in sizes):
+        return None
+    return Slide(seen, sizes, at_least_one(Shape(axes, ()), sizes))
 
 
 def at_least_one(shape: Shape, sizes: tuple[Dim, ...]) -> tuple[Check, ...]:

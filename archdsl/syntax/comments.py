@@ -41,11 +41,13 @@ class Comments:
     def __init__(self, lines: Sequence[str], comments: Iterable[Comment]) -> None:
         self._blank = [not line.strip() for line in lines]
         self._waiting = sorted(comments, reverse=True)
+        self._last = 0  # the last line that was claimed: the gap above it belongs to the first node on it
         self._above = {comment.line for comment in self._waiting if not comment.is_note}
 
     def claim(self, line: int, end_line: int = 0) -> Trivia:
         """What stands above a node that starts on this line, and beside it; nodes claim in the order of the file."""
-        gap = self._gap(line)
+        gap = line > self._last and self._gap(line)
+        self._last = max(line, self._last)
         if not self._waiting:
             return Trivia(gap=True) if gap else PLAIN
         above, note = [], ""

@@ -36,13 +36,13 @@ class MissingComma(Diagnostic):
 class SpacedBracket(Diagnostic):
     """A blank stands between a word and a bracket, and so it could mean two things.
 
-    `pad [1, 2]` may be the setting `pad` with a list, or an element of a list called `pad`. Write `pad = [1, 2]` for the
-    setting, `pad[1]` (without a blank) for the element and `max(a, b)` for a function.
+    `pad [1, 2]` may be the setting `pad` with a list, or an element of a list called `pad`. Write
+    `pad = [1, 2]` for the setting, `pad[1]` (without a blank) for the element and `max(a, b)` for a function.
     """
 
     code = "spaced-bracket"
     message = "a blank between {before!r} and {bracket!r}"
-    help = "write `{before} = {bracket}...` to give a setting its value, `{before}{bracket}...` for an element or a function"
+    help = "{help_text}"
 
 
 class UnclosedBracket(Diagnostic):
@@ -53,6 +53,7 @@ class UnclosedBracket(Diagnostic):
 
     code = "unclosed-bracket"
     message = "`{bracket}` is never closed"
+    help = "close it on this line; lines below go on with it only where they are indented further"
 
 
 class UnmatchedBracket(Diagnostic):
@@ -112,20 +113,6 @@ class TooDeep(Diagnostic):
     code = "too-deep"
     message = "{what} nested more than {limit} deep"
     help = "move the inner part into a `block`"
-
-
-def missing_comma(text: Text, parts: Sequence[Expression]) -> MissingComma:
-    """For a phrase of several values that is no setting with its value."""
-    wrong = parts[2] if isinstance(parts[0], Word) else parts[1]
-    before = parts[1] if isinstance(parts[0], Word) else parts[0]
-    value, left = spelled(wrong), spelled(before)
-    return MissingComma(wrong.span, value=value, phrase=text.text.strip(), fixed=f"{left}, {value}")
-
-
-def spelled(value: Expression) -> str:
-    """The text of an expression as it stands in its file."""
-    span = value.span
-    return span.source.line(span.line)[span.column - 1 : span.end_column - 1]
 
 
 class Tab(Diagnostic):
@@ -273,8 +260,8 @@ class InputExpected(Diagnostic):
     """An input is its sizes without the batch, as `3x224x224`; capital letters stand for any size: `3xHxW`."""
 
     code = "input-expected"
-    message = "`{found}` is no input"
-    expected = "one to four sizes, such as 3x224x224 or 3xHxW"
+    message = "`{found}` is no input: {why}"
+    expected = "one to four sizes, the number of channels first, such as 3x224x224 or 3xHxW"
 
 
 class EmptyTable(Diagnostic):
@@ -296,114 +283,11 @@ class InlineShortcut(Diagnostic):
     help = "indent the steps of the shortcut under it"
 
 
-class YamlSyntax(Diagnostic):
-    """The file isn't the YAML that a spec is written in.
-
-    Steps are one-line texts. Put quotes around a line that holds `: ` or ` #`, that starts with one of
-    `{ [ * & ! | > % @` or a backtick, and, inside a list with brackets, around every line that holds a comma.
-    """
-
-    code = "yaml-syntax"
-    message = "{problem}"
-    help = "{help_text}"
-
-
-class YamlAnchor(Diagnostic):
-    """Anchors (`&`), aliases (`*`) and merge keys (`<<`) are refused: a small file could stand for a huge one.
-
-    What is used several times is a block, a macro or a `let`.
-    """
-
-    code = "yaml-anchor"
-    message = "anchors, aliases and merge keys (`{sign}`) aren't part of the language"
-    help = 'use a block, a macro or a `let`; quote a line that starts with `{sign}`: "..."'
-
-
-class YamlTag(Diagnostic):
-    """Tags (`!name`) are refused; a spec holds texts, lists and mappings only."""
-
-    code = "yaml-tag"
-    message = "tags (`{tag}`) aren't part of the language"
-    help = 'quote a line that starts with `!`: "..."'
-
-
-class DuplicateKey(Diagnostic):
-    """A mapping has the same key twice. YAML's own readers drop one of the two silently."""
-
-    code = "duplicate-key"
-    message = "the key `{key}` stands on line {line} already"
-    help = "steps that may repeat are items of a list: `- {key}: ...`"
-
-
-class YamlComma(Diagnostic):
-    """Inside brackets or braces a comma separates items, so `[conv 1x1, 64]` is a list of two.
-
-    Quote the step, `["conv 1x1, 64"]`, or write the list as lines that start with `- `.
-    """
-
-    code = "yaml-comma"
-    message = "`{item}` is an item of its own here: in brackets a comma separates items"
-    help = "put quotes around a line that holds a comma, or write the list as lines that start with `- `"
-
-
-class UnknownSection(Diagnostic):
-    """The file has a key that a spec doesn't have."""
-
-    code = "unknown-section"
-    message = "there is no section `{key}`"
-    expected = "one of {known}"
-    help = "did you mean `{near}`?"
-
-
-class WrongNode(Diagnostic):
-    """A list stands where a mapping or a line is needed, or the other way round."""
-
-    code = "wrong-node"
-    message = "{what} must be {wanted}"
-    got = "{found}"
-    help = "{help_text}"
-
-
 class EmptyFile(Diagnostic):
     """The file holds nothing but blanks and comments."""
 
     code = "empty-file"
     message = "the file holds no network and no blocks"
-
-
-class SecondKey(Diagnostic):
-    """A step of a YAML spec is a mapping with one key; this one has more.
-
-    Each step is an item of its own and starts with `- `. Only `do`, `in` and `shortcut` stand beside another key.
-    """
-
-    code = "second-key"
-    message = "`{key}` stands in the same step as `{first}`"
-    help = "start each step with `- `"
-
-
-class QuotedLabel(Diagnostic):
-    """A label stands inside the quotes; it is the key, and only what follows its colon is quoted."""
-
-    code = "quoted-label"
-    message = "the label is part of the quoted line"
-    help = 'write `- conv1: "conv 3x3, 64"`: the quotes start after the colon'
-
-
-class GuardInValue(Diagnostic):
-    """In YAML the guard of a construct stands in its key: `- repeat when C: 12`."""
-
-    code = "guard-in-value"
-    message = "the guard of `{word}` stands behind its value"
-    help = "write it in the key: `- {word} when C: ...`"
-
-
-class MissingDo(Diagnostic):
-    """A loop has no steps: its second key, `do`, is missing."""
-
-    code = "missing-do"
-    message = "`{word}` has no `do`"
-    help = "write `do:` with a list of steps in the column of `{word}`"
 
 
 class MissingNetwork(Diagnostic):
@@ -438,3 +322,12 @@ class FileTooLarge(Diagnostic):
 
     code = "file-too-large"
     message = "the file has {size:,} bytes; the limit is {limit:,}"
+
+
+def missing_comma(text: Text, parts: Sequence[Expression]) -> MissingComma:
+    """For a phrase of several values that is no setting with its value."""
+    from archdsl.syntax.printer.line import expression  # only a mistake needs the printer
+
+    at = 2 if isinstance(parts[0], Word) else 1
+    left, right = expression(parts[at - 1]), expression(parts[at])
+    return MissingComma(parts[at].span, value=right, phrase=text.text.strip(), fixed=f"{left}, {right}")

@@ -13,7 +13,7 @@ NOWHERE = Span(Source("<none>", ""), 1, 1, 1, 1)
 class Literal:
     """`64`, `0.5`, `1e-6`, `yes`, `no`, `none` or `"text"`; `written` keeps the spelling of a number."""
 
-    value: int | float | bool | None | str
+    value: int | float | bool | str | None
     written: str = field(default="", compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
@@ -143,5 +143,17 @@ class Arg:
 
 
 Expression = (
-    Literal | SizeLiteral | Word | ListOf | Range | Unary | Binary | IfElse | Apply | Index | Slice | Attribute | StepPath
+    Literal
+    | SizeLiteral
+    | Word
+    | ListOf
+    | Range
+    | Unary
+    | Binary
+    | IfElse
+    | Apply
+    | Index
+    | Slice
+    | Attribute
+    | StepPath
 )

@@ -6,9 +6,9 @@ import re
 from typing import NamedTuple
 
 from archdsl.diagnostics import SpecError
+from archdsl.source import Span
 from archdsl.syntax import errors, line, words
 from archdsl.syntax.expression import Expression, Label
-from archdsl.source import Span
 from archdsl.syntax.spec import Call, Let, Param
 from archdsl.syntax.text_range import Text
 
@@ -77,6 +77,7 @@ def first_word(text: Text) -> str:
 
 
 def after(word: str, text: Text) -> Text:
+    """What follows the word that a line starts with."""
     return text.part(len(word))
 
 
@@ -98,7 +99,7 @@ def new_name(text: Text, what: str) -> tuple[str, Text]:
 def check_name(given: str, text: Text, what: str) -> None:
     """Raise SpecError for a name that the language keeps for itself."""
     if given in words.CONSTRUCTS or given in words.GIVEN or given in words.EXPRESSION_WORDS:
-        raise SpecError(errors.ReservedName(text.all(), name=given, what=what))
+        raise SpecError(errors.ReservedName(text.all().word(given), name=given, what=what))
 
 
 def nothing(text: Text) -> None:
@@ -111,16 +112,18 @@ def merge(text: Text) -> tuple[str | None, Expression | None]:
     """`along tokens when C`: the axis and the guard."""
     along = None
     if first_word(text) == "along":
-        along, text = name(after("along", text), "an axis")
+        where = after("along", text)
+        along, text = name(where, "an axis")
         if along not in words.AXES:
-            start = text.part(0)
-            raise SpecError(errors.UnknownAxis(start.all(), axis=along, known=", ".join(words.AXES)))
+            raise SpecError(errors.UnknownAxis(where.span(0, len(along)), axis=along, known=", ".join(words.AXES)))
     return along, line.guard(text)
 
 
 def output(text: Text) -> tuple[str, Expression | None]:
     """`aux1 when training`: the output's name and its guard."""
     given, rest = name(text, "the output's name")
+    if given in words.EXPRESSION_WORDS:
+        raise SpecError(errors.NameExpected(text.part(0, len(given)).all(), what="the output's name"))
     return given, line.guard(rest)
 
 
@@ -130,7 +133,9 @@ def guarded_label(text: Text) -> tuple[Label | None, Expression | None]:
         return None, line.guard(text)
     end = _label_end(text.text)
     if not end:
-        raise SpecError(errors.NameExpected(text.all(), what="a label: letters, digits, `_`, `-`, expressions in braces"))
+        raise SpecError(
+            errors.NameExpected(text.all(), what="a label: letters, digits, `_`, `-`, expressions in braces")
+        )
     return line.label(text.part(0, end)), line.guard(text.part(end))
 
 
@@ -163,7 +168,9 @@ def params(text: Text) -> tuple[Param, ...]:
     for param in found:
         check_param(param, text)
         if param.name in seen:
-            raise SpecError(errors.DuplicateName(param.span, name=param.name, what="parameter", line=seen[param.name].span.line))
+            raise SpecError(
+                errors.DuplicateName(param.span, name=param.name, what="parameter", line=seen[param.name].span.line)
+            )
         seen[param.name] = param
     return found
 
@@ -173,7 +180,7 @@ def check_param(param: Param, text: Text) -> None:
     if param.name in words.CONSTRUCTS or param.name in words.GIVEN:
         raise SpecError(errors.ReservedName(param.span, name=param.name, what="a parameter"))
     if param.type is not None and param.type not in words.TYPES:
-        raise SpecError(errors.UnknownType(param.span, type=param.type, known=", ".join(words.TYPES)))
+        raise SpecError(errors.UnknownType(param.span.word(param.type), type=param.type, known=", ".join(words.TYPES)))
 
 
 def looped(text: Text) -> line.Looped:
@@ -185,6 +192,7 @@ def looped(text: Text) -> line.Looped:
 
 
 def let(text: Text) -> Let:
+    """`wide = 2 * width`, what follows `let`."""
     found = line.let(text)
     check_name(found.name, text.part(0, len(found.name)), "a `let`")
     return found
@@ -196,7 +204,9 @@ def shortcut(text: Text) -> tuple[Label | None, Expression | None]:
         return None, line.guard(text)
     found = labelled(text)
     if found is None:
-        raise SpecError(errors.Syntax(text.all(), found=f"`{text.text.strip()}`", wanted="a name with a colon, or `when`"))
+        raise SpecError(
+            errors.Syntax(text.all(), found=f"`{text.text.strip()}`", wanted="a name with a colon, or `when`")
+        )
     if found.rest.text and first_word(found.rest) != "when":
         raise SpecError(errors.InlineShortcut(found.rest.all()))
     return found.label, line.guard(found.rest)
@@ -219,4 +229,5 @@ def single(text: Text) -> Call:
 
 
 def row_length(where: Span, cells: tuple[Expression, ...], names: tuple[str, ...]) -> errors.TableRowLength:
+    """For a row with another number of cells than the heading."""
     return errors.TableRowLength(where, count=len(cells), columns=len(names), heading=" ".join(names))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.source import Span
 from archdsl.syntax import errors
 from archdsl.syntax.limits import DIGITS, LINE_CHARACTERS, LINE_TOKENS
 from archdsl.syntax.text_range import Text
@@ -20,7 +21,7 @@ _TOKEN = re.compile(
     r"""
       (?P<NAME>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<SIZE>\d+(?:x\d+)+(?![A-Za-z0-9_]))
-    | (?P<NUMBER>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z0-9_]))
+    | (?P<NUMBER>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z0-9_]|\.(?![.A-Za-z_])))
     | (?P<COMMA>,)
     | (?P<ARROW>->)
     | (?P<LSQB>\[) | (?P<RSQB>\]) | (?P<LPAR>\() | (?P<RPAR>\)) | (?P<LBRACE>\{) | (?P<RBRACE>\})
@@ -38,9 +39,11 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_NEXT_LEVEL = re.compile(r"\.[A-Za-z0-9_{]")
 _PIECE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*|-[A-Za-z0-9_-]*")
 _KEYWORDS = {word: word.upper() for word in ("if", "else", "and", "or", "not", "when", "yes", "no", "none")}
 _MISSPELT = {"true": "yes", "True": "yes", "false": "no", "False": "no", "None": "none", "null": "none"}
+WORDS = frozenset((*_KEYWORDS, *_MISSPELT))  # the words that are never names
 _CONTEXTUAL = {"params": {"as": "AS"}, "counted": {"as": "AS"}, "looped": {"in": "IN"}}
 _NO_KEYWORDS: dict[str, str] = {}
 _CLOSERS = {"LSQB": "RSQB", "LPAR": "RPAR", "LBRACE": "RBRACE"}
@@ -55,7 +58,11 @@ _PATHS = frozenset(("label", "path"))
 def tokens_of(start: str, text: Text) -> list[Token]:
     """The tokens of a text that will be parsed as `start`, with their marks; raises SpecError."""
     if len(text.text) > LINE_CHARACTERS:
-        raise SpecError(errors.TooLong(text.all(), what="line", count=f"{len(text.text):,} characters", limit=f"{LINE_CHARACTERS:,}"))
+        raise SpecError(
+            errors.TooLong(
+                text.all(), what="line", count=f"{len(text.text):,} characters", limit=f"{LINE_CHARACTERS:,}"
+            )
+        )
     raw = _scan(text, in_path=start in _PATHS, keywords=_CONTEXTUAL.get(start, _NO_KEYWORDS))
     if len(raw) > LINE_TOKENS:
         raise SpecError(errors.TooLong(text.all(), what="line", count=f"{len(raw):,} tokens", limit=f"{LINE_TOKENS:,}"))
@@ -65,62 +72,79 @@ def tokens_of(start: str, text: Text) -> list[Token]:
 
 
 def _scan(text: Text, *, in_path: bool, keywords: dict[str, str]) -> list[Token]:
+    """The tokens without marks; in a path (`@stem.{i}`) other ones are known than elsewhere."""
     line = text.text
     tokens: list[Token] = []
-    open_brackets: list[Token] = []
-    resume: list[bool] = []  # for each open brace: whether it stands in a path
+    opened: list[Token] = []
     at, end = 0, len(line)
     while True:
         if in_path:
-            found = _PIECE.match(line, at)
-            if found is not None:
-                tokens.append(("PIECE", found[0], at, found.end()))
-                at = found.end()
-                continue
-            if at < end and line[at] == "{":
-                token = ("LBRACE", "{", at, at + 1)
-                tokens.append(token)
-                open_brackets.append(token)
+            token = _path_token(line, at)
+            if token is None:
                 in_path = False
-                at += 1
                 continue
-            if line[at : at + 1] == "." and at + 1 < end and (line[at + 1].isalnum() or line[at + 1] in "_{"):
-                tokens.append(("DOT", ".", at, at + 1))
-                at += 1
-                continue
-            in_path = False
+            if token[0] == "LBRACE":
+                opened.append(token)
+                in_path = False
+            tokens.append(token)
+            at = token[3]
+            continue
         at = _BLANK.match(line, at).end()  # type: ignore[union-attr]
         if at == end:
             break
         found = _TOKEN.match(line, at)
         if found is None:
             raise SpecError(_unreadable(text, at))
-        kind, value = found.lastgroup or "", found[0]
-        token = (kind, value, at, found.end())
+        kind, value, stop = found.lastgroup or "", found[0], found.end()
         if kind == "NAME":
             kind = _KEYWORDS.get(value) or keywords.get(value, "NAME")
-            if value in _MISSPELT:
-                raise SpecError(errors.MisspeltConstant(text.span(at, found.end()), got_word=value, word=_MISSPELT[value]))
-            token = (kind, value, at, found.end())
-        elif kind == "AT":
+        token = (kind, value, at, stop)
+        if kind == "AT":
             in_path = True
         elif kind in _CLOSERS:
-            open_brackets.append(token)
+            opened.append(token)
         elif kind in _OPENERS:
-            if not open_brackets or open_brackets[-1][0] != _OPENERS[kind]:
-                raise SpecError(errors.UnmatchedBracket(text.span(at, at + 1), bracket=value))
-            in_path = open_brackets.pop()[0] == "LBRACE"
-        elif kind == "NUMBER" and len(value) > DIGITS:
-            raise SpecError(errors.TooLong(text.span(at, found.end()), what="number", count=f"{len(value)} digits", limit=DIGITS))
+            if not opened or opened[-1][0] != _OPENERS[kind]:
+                raise SpecError(errors.UnmatchedBracket(text.span(at, stop), bracket=value))
+            in_path = opened.pop()[0] == "LBRACE"
+        elif value in _MISSPELT or (kind == "NUMBER" and len(value) > DIGITS):
+            raise SpecError(_refused(text, token))
         tokens.append(token)
-        at = found.end()
-    if open_brackets:
-        _, value, at, _ = open_brackets[-1]
-        raise SpecError(errors.UnclosedBracket(text.span(at, at + 1), bracket=value))
+        at = stop
+    if opened:
+        _, value, at, stop = opened[-1]
+        raise SpecError(errors.UnclosedBracket(text.span(at, stop), bracket=value))
     return tokens
 
 
-def _unreadable(text: Text, at: int) -> errors.Unreadable | errors.UnclosedString | errors.MisspeltNumber:
+def _path_token(line: str, at: int) -> Token | None:
+    """The next token of a path, None behind its end."""
+    found = _PIECE.match(line, at)
+    if found is not None:
+        return ("PIECE", found[0], at, found.end())
+    if line[at : at + 1] == "{":
+        return ("LBRACE", "{", at, at + 1)
+    if _NEXT_LEVEL.match(line, at):
+        return ("DOT", ".", at, at + 1)
+    return None
+
+
+def _refused(text: Text, token: Token) -> Diagnostic:
+    """For a token that reads well and isn't meant to be there."""
+    kind, value, start, end = token
+    if kind == "NUMBER":
+        return errors.TooLong(text.span(start, end), what="number", count=f"{len(value)} digits", limit=DIGITS)
+    return errors.MisspeltConstant(text.span(start, end), got_word=value, word=_MISSPELT[value])
+
+
+def _spaced(where: Span, bracket: str, before: str) -> errors.SpacedBracket:
+    help_text = f"write `{before}{bracket}...` for a function"
+    if bracket == "[":
+        help_text = f"write `{before} = [...` to give a setting its value, `{before}[...` for an element"
+    return errors.SpacedBracket(where, bracket=bracket, before=before, help_text=help_text)
+
+
+def _unreadable(text: Text, at: int) -> Diagnostic:
     line = text.text
     if line[at] == '"':
         stop = line.find("\n", at)
@@ -133,6 +157,8 @@ def _unreadable(text: Text, at: int) -> errors.Unreadable | errors.UnclosedStrin
 
 
 _HELP_CHARACTERS = {
+    ";": "a step ends with its line; several on one line are joined by `->`",
+    "×": "sizes are written with the letter x: `3x3`",
     "'": 'texts stand in double quotes: "..."',
     "{": "braces stand in labels only: `layer{i + 1}`",
     "#": "a comment needs a blank before its `#`",
@@ -145,38 +171,38 @@ _HELP_CHARACTERS = {
 
 def _mark_calls(tokens: list[Token]) -> None:
     """Turn the name that each link applies into CALLEE, and the `x` of a repetition into TIMES."""
-    at = 0
-    while at < len(tokens):
-        times = stop = -1
-        depth = 0
-        for place in range(at, len(tokens)):
-            kind, value, _, _ = tokens[place]
-            if kind in _CLOSERS:
-                depth += 1
-            elif kind in _OPENERS:
-                depth -= 1
-            elif depth:
-                continue
-            elif kind == "ARROW":
-                stop = place
-                break
-            elif kind == "NAME" and value == "x" and times < 0 and _is_times(tokens, at, place):
-                times = place
-            elif kind in ("COMMA", "WHEN") and times < 0:
-                times = len(tokens)
-        if 0 <= times < len(tokens):
-            tokens[times] = ("TIMES", *tokens[times][1:])
-            tokens[times + 1] = ("CALLEE", *tokens[times + 1][1:])
-        elif tokens[at][0] == "NAME":
-            tokens[at] = ("CALLEE", *tokens[at][1:])
-        if stop < 0:
-            return
-        at = stop + 1
+    depth = 0
+    first = 0  # where the link starts
+    in_head = True  # before its first comma
+    callee = 0  # where its CALLEE stands, unless a TIMES comes
+    for at, (kind, value, _, _) in enumerate(tokens):
+        if kind in _CLOSERS:
+            depth += 1
+        elif kind in _OPENERS:
+            depth -= 1
+        elif depth:
+            continue
+        elif kind == "ARROW":
+            _mark(tokens, callee, "CALLEE")
+            first = callee = at + 1
+            in_head = True
+        elif kind in ("COMMA", "WHEN"):
+            in_head = False
+        elif value == "x" and in_head and at > first and _is_times(tokens, at):
+            _mark(tokens, at, "TIMES")
+            callee = at + 1
+            in_head = False
+    _mark(tokens, callee, "CALLEE")
 
 
-def _is_times(tokens: list[Token], first: int, place: int) -> bool:
-    following = tokens[place + 1][0] if place + 1 < len(tokens) else ""
-    return place > first and tokens[place - 1][0] in _ENDS and following == "NAME"
+def _mark(tokens: list[Token], at: int, kind: str) -> None:
+    if at < len(tokens) and tokens[at][0] == "NAME":
+        tokens[at] = (kind, *tokens[at][1:])
+
+
+def _is_times(tokens: list[Token], at: int) -> bool:
+    """Whether an `x` stands between an operand and a name: `3 x block`."""
+    return at + 1 < len(tokens) and tokens[at - 1][0] in _ENDS and tokens[at + 1][0] == "NAME"
 
 
 def _join(raw: list[Token], text: Text, *, is_row: bool) -> list[Token]:
@@ -191,7 +217,7 @@ def _join(raw: list[Token], text: Text, *, is_row: bool) -> list[Token]:
                 tokens.append(("J", "", start, start))
             elif start > last_end and (kind == "LSQB" or kind == "LPAR"):
                 if not is_row:
-                    raise SpecError(errors.SpacedBracket(text.span(start, end), bracket=value, before=tokens[-1][1]))
+                    raise SpecError(_spaced(text.span(start, end), value, tokens[-1][1]))
                 tokens.append(("J", "", start, start))
             elif is_row and kind == "MINUS" and start > last_end and text.text[end : end + 1] not in (" ", "\t"):
                 tokens.append(("J", "", start, start))

@@ -29,7 +29,7 @@ from archdsl.syntax.expression import (
     Unary,
     Word,
 )
-from archdsl.syntax.lexer import Token, tokens_of
+from archdsl.syntax.lexer import WORDS, Token, tokens_of
 from archdsl.syntax.limits import NESTED_EXPRESSIONS
 from archdsl.syntax.spec import Call, Let, Param
 from archdsl.syntax.tables import RULES, SHIFTS, STARTS
@@ -78,10 +78,13 @@ def parse(start: str, text: Text) -> Any:
 
 def chain(text: Text) -> tuple[Call, ...]:
     """`conv_bn 1x1, 96 -> conv_bn 3x3, 128 when C`: the links of a step."""
+    if text.text.isidentifier() and text.text.isascii() and text.text not in WORDS:
+        return (Call(callee=text.text, span=text.all()),)  # `relu`: every third line, and nothing to parse
     return tuple(parse("chain", text))
 
 
 def expression(text: Text) -> Expression:
+    """One value."""
     return parse("expression", text)  # type: ignore[no-any-return]
 
 
@@ -91,22 +94,29 @@ def guard(text: Text) -> Expression | None:
 
 
 def counted(text: Text) -> Counted:
+    """`12 as j when C`, what follows `repeat` and `dense`."""
     return parse("counted", text)  # type: ignore[no-any-return]
 
 
 def looped(text: Text) -> Looped:
+    """`n, c in plan when C`, what follows `for`."""
     return parse("looped", text)  # type: ignore[no-any-return]
 
 
 def path(text: Text) -> Path:
+    """`backbone.layer3 when C`, what follows `from`."""
     return parse("path", text)  # type: ignore[no-any-return]
 
 
 def label(text: Text) -> Label:
+    """`layer{s+1}`."""
+    if text.text.isidentifier() and text.text.isascii():
+        return Label((text.text,), text.span(0, len(text.text)))
     return parse("label", text)  # type: ignore[no-any-return]
 
 
 def let(text: Text) -> Let:
+    """`wide = 2 * width`, what follows `let`."""
     return parse("let", text)  # type: ignore[no-any-return]
 
 
@@ -126,6 +136,7 @@ def row(text: Text) -> tuple[Expression, ...]:
 
 
 def called(text: Text) -> Called:
+    """`3 x bottleneck`, the key of a structured call."""
     return parse("callee", text)  # type: ignore[no-any-return]
 
 
@@ -143,14 +154,19 @@ def _reduce(start: str, text: Text, tokens: list[Token]) -> Any:
         while True:
             move = shifts[states[-1]].get(kind)
             if move is None:
-                raise SpecError(unexpected(text, tokens, token, shifts[states[-1]]))
+                raise SpecError(unexpected(text, tokens, token, _acceptable(states)))
             if move >= 0:
                 break
             origin, size, action = rules[~move]
+            if not action:
+                place = (states[-2], states[-1], kind)
+                states[-1] = _PROMOTED.get(place) or _promote(*place)
+                if kind == "$END" and states[-1] == complete:
+                    return values[-1]
+                continue
             if size == 1:
                 del states[-1]
-                if action:
-                    values[-1] = actions[action](text, starts[-1], ends[-1], values[-1:])
+                values[-1] = actions[action](text, starts[-1], ends[-1], values[-1:])
             else:
                 begin, stop = starts[-size], ends[-1]
                 value = actions[action](text, begin, stop, values[-size:])
@@ -166,6 +182,32 @@ def _reduce(start: str, text: Text, tokens: list[Token]) -> Any:
         starts.append(token[2])
         ends.append(token[3])
     raise AssertionError("the end token neither ends nor fails")
+
+
+def _acceptable(states: list[int]) -> set[str]:
+    """The tokens that could come next: those that some reductions lead to a shift, not all that LALR looks ahead to."""
+    return {kind for kind in SHIFTS[states[-1]] if kind.isupper() or kind == "$END" if _accepts(list(states), kind)}
+
+
+def _accepts(states: list[int], kind: str) -> bool:
+    while (move := SHIFTS[states[-1]].get(kind)) is not None and move < 0:
+        origin, size, _ = RULES[~move]
+        del states[-size:]
+        states.append(SHIFTS[states[-1]][origin])
+    return move is not None
+
+
+# Where an operand ends up that climbs the precedence levels by rules of one symbol without action.
+_PROMOTED: dict[tuple[int, int, str], int] = {}
+
+
+def _promote(below: int, state: int, kind: str) -> int:
+    """The state after all such rules in a row; a number goes from `atom` to `expr` in one step."""
+    start = state
+    while (move := SHIFTS[state].get(kind, 0)) < 0 and not RULES[~move][2]:
+        state = SHIFTS[below][RULES[~move][0]]
+    _PROMOTED[below, start, kind] = state
+    return state
 
 
 def check_depth(tree: Any, where: Span) -> None:

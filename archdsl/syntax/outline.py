@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import SpecError
 from archdsl.source import Source
 from archdsl.syntax import errors
 from archdsl.syntax.comments import Comment, Comments, comment_text, find_comment
 from archdsl.syntax.limits import NESTED_BODIES
+from archdsl.syntax.problems import Problems
 from archdsl.syntax.text_range import Text
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+# The heading of a table, labelled or not; its rows may start in any column, so that numbers line up on the right.
+_TABLE = re.compile(r"(?:[^ ]+:[ ]+)?for\b(?!.*\bin\b)")
 _DASH = re.compile(r"-(?:[ ]+|$)")
 
 
@@ -32,14 +35,11 @@ class Item(NamedTuple):
         return self.text.line + self.text.text.count("\n")
 
 
-class Outline(NamedTuple):
-    items: list[Item]
-    comments: Comments
-    problems: list[Diagnostic]
+def outline(source: Source, problems: Problems) -> tuple[list[Item], Comments]:
+    """The lines at the left margin and the comments of a text spec.
 
-
-def outline(source: Source) -> Outline:
-    """The outline of a text spec; wrong indentation is a problem, not an end. Raises SpecError for tabs."""
+    Wrong indentation is a problem, not an end; raises SpecError for tabs.
+    """
     lines = source.text.split("\n")
     _refuse_tabs(source, lines)
     cuts = [find_comment(line) for line in lines]
@@ -49,7 +49,7 @@ def outline(source: Source) -> Outline:
         if cut < len(line)
     ]
     code = [line[:cut].rstrip() for line, cut in zip(lines, cuts, strict=True)]
-    tree = _Tree()
+    tree = _Tree(problems)
     at = 0
     while at < len(code):
         if not code[at]:
@@ -60,7 +60,7 @@ def outline(source: Source) -> Outline:
         indent = len(code[at]) - len(code[at].lstrip())
         tree.add(indent, Text(source, text[indent:], at + 1, indent + 1))
         at = end
-    return Outline(tree.items, Comments(lines, comments), tree.problems)
+    return tree.items, Comments(lines, comments)
 
 
 def _refuse_tabs(source: Source, lines: list[str]) -> None:
@@ -108,15 +108,22 @@ def _depth(line: str) -> int:
 class _Tree:
     """Grows from lines with their indentation."""
 
-    def __init__(self) -> None:
+    def __init__(self, problems: Problems) -> None:
         self.items: list[Item] = []
-        self.problems: list[Diagnostic] = []
-        self._levels = [(0, self.items)]
+        self._problems = problems
+        self._levels = [(0, self.items, 0)]
+        self._table: tuple[int, Item] | None = None
 
     def add(self, indent: int, text: Text) -> None:
+        if self._table is not None and indent > self._table[0]:
+            self._table[1].children.append(Item(text, []))
+            return
+        self._table = None
         dash = _DASH.match(text.text)
         if dash is None:
-            self._place(indent, Item(text, []))
+            item = Item(text, [])
+            self._place(indent, item)
+            self._table = (indent, item) if _TABLE.match(text.text) else None
             return
         self._place(indent, Item(text._replace(text="-"), [], is_dash=True))
         rest = text.part(dash.end())
@@ -125,14 +132,19 @@ class _Tree:
 
     def _place(self, indent: int, item: Item) -> None:
         levels = self._levels
+        depth = levels[-1][2]
         if indent > levels[-1][0] and levels[-1][1]:
-            levels.append((indent, levels[-1][1][-1].children))
-            if len(levels) > 2 * NESTED_BODIES:
+            above = levels[-1][1][-1]
+            depth += not above.is_dash or item.is_dash  # a dash and its branch are one level
+            levels.append((indent, above.children, depth))
+            if depth > NESTED_BODIES:
                 raise SpecError(errors.TooDeep(item.text.all(), what="bodies are", limit=NESTED_BODIES))
         else:
+            inner = levels[-1]
             while levels[-1][0] > indent:
-                levels.pop()
+                inner = levels.pop()
             if levels[-1][0] != indent:
-                wanted = " or ".join(str(column) for column, _ in levels)
-                self.problems.append(errors.BadIndentation(item.text.all(), indent=indent, wanted=wanted))
+                wanted = f"{levels[-1][0]} or {inner[0]}"
+                levels.append(inner)  # most likely a step of that body, a blank or two astray
+                self._problems.append(errors.BadIndentation(item.text.all(), indent=indent, wanted=wanted))
         levels[-1][1].append(item)

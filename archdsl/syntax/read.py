@@ -8,7 +8,8 @@ from pathlib import Path
 from archdsl.diagnostics import SpecError
 from archdsl.source import Source, Span
 from archdsl.syntax import errors
-from archdsl.syntax.limits import DIAGNOSTICS, FILE_BYTES
+from archdsl.syntax.limits import DIAGNOSTICS, FILE_BYTES, FILE_LINES
+from archdsl.syntax.problems import Enough, Problems
 from archdsl.syntax.spec import Spec
 from archdsl.syntax.text import read_text
 from archdsl.syntax.text_range import Text
@@ -49,17 +50,22 @@ def decode(name: str, data: bytes, size: int | None = None) -> Source:
 def read(source: Source) -> Spec:
     """The tree of a spec, YAML or text by the suffix of its name; raises SpecError with all that is wrong."""
     source = _clean(source)
+    problems = Problems()
     try:
-        return _read_yaml(source) if source.name.endswith(_YAML) else read_text(source)
+        spec = _read_yaml(source, problems) if source.name.endswith(_YAML) else read_text(source, problems)
+        if spec is not None:
+            return spec
     except SpecError as error:
-        ordered = sorted(error.diagnostics, key=lambda diagnostic: diagnostic.span[1:])
-        raise SpecError(*ordered[:DIAGNOSTICS]) from None
+        problems.found += error.diagnostics
+    except Enough:
+        pass
+    raise SpecError(*sorted(problems.found, key=lambda problem: problem.span[1:])[:DIAGNOSTICS])
 
 
-def _read_yaml(source: Source) -> Spec:
-    from archdsl.syntax.yaml import read_yaml  # PyYAML costs 20 ms that a text spec doesn't need
+def _read_yaml(source: Source, problems: Problems) -> Spec | None:
+    from archdsl.syntax.yaml import read_yaml  # PyYAML costs 10 ms that a text spec doesn't need
 
-    return read_yaml(source)
+    return read_yaml(source, problems)
 
 
 def _clean(source: Source) -> Source:
@@ -69,6 +75,10 @@ def _clean(source: Source) -> Source:
         raise SpecError(errors.FileTooLarge(Span(Source(name, ""), 1, 1, 1, 1), size=len(text), limit=FILE_BYTES))
     if text.startswith("\ufeff") or "\r" in text:
         source = Source(name, text.removeprefix("\ufeff").replace("\r\n", "\n"))
+    lines = source.text.count("\n")
+    if lines > FILE_LINES:
+        where = Span(source, FILE_LINES + 1, 1, FILE_LINES + 1, 1)
+        raise SpecError(errors.TooLong(where, what="file", count=f"{lines:,} lines", limit=f"{FILE_LINES:,}"))
     found = _FORBIDDEN.search(source.text)
     if found:
         place = Text(source, source.text, 1, 1).span(found.start(), found.end())

@@ -13,7 +13,6 @@ from pydantic_core import core_schema
 from archdsl.source import Span
 from archdsl.syntax.expression import NOWHERE, Arg, Expression, Label, SizeLiteral
 
-
 T = TypeVar("T")
 
 
@@ -238,4 +237,3 @@ class Spec(Node):
     train: Kept[Section | None] = None
     net_trivia: Kept[Trivia] = PLAIN  # what stands at the `net` line (text) or at `layers` (YAML)
     closing: Kept[tuple[str, ...]] = ()  # comments after the last line
-

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import SpecError
 from archdsl.syntax import errors, headers, line, words
 from archdsl.syntax.comments import Comments
 from archdsl.syntax.expression import Expression, Label
 from archdsl.syntax.outline import Item
+from archdsl.syntax.problems import Problems
 from archdsl.syntax.spec import (
     Body,
     Dense,
@@ -58,7 +59,7 @@ class Lines:
 class Steps:
     """Reads bodies; what is wrong goes to `problems` and reading goes on with the next line."""
 
-    def __init__(self, comments: Comments, problems: list[Diagnostic]) -> None:
+    def __init__(self, comments: Comments, problems: Problems) -> None:
         self.comments = comments
         self.problems = problems
         self._constructs: dict[str, Callable[[Item, Text, Trivia, Lines], Statement]] = {
@@ -153,11 +154,12 @@ class Steps:
         head = headers.looped(headers.after("for", text))
         if head.over is not None:
             body = self._needed(item, text)
-            return For(
-                names=head.names, over=head.over, when=head.when, body=body, span=text.all(), trivia=trivia
-            )
-        rows = self._rows(item, head.names)
+            return For(names=head.names, over=head.over, when=head.when, body=body, span=text.all(), trivia=trivia)
+        inside = next((child for child in item.children if headers.first_word(child.text) == "do"), None)
+        if inside is not None:
+            raise SpecError(errors.Misplaced(inside.text.all().word("do"), word="do", help_text=_PLACES["do"]))
         do = lines.take_if("do")
+        rows = self._rows(item, head.names)
         if do is None:
             raise SpecError(errors.TableWithoutDo(text.all()))
         body = self._do(do, lines)
@@ -198,7 +200,14 @@ class Steps:
                 where = child.text.all()
                 self.problems.append(errors.BranchWithoutDash(where, kind=kind, line=child.text.text.strip()))
         return Merge.model_validate(
-            {"kind": kind, "along": along, "when": when, "branches": tuple(branches), "span": text.all(), "trivia": trivia}
+            {
+                "kind": kind,
+                "along": along,
+                "when": when,
+                "branches": tuple(branches),
+                "span": text.all(),
+                "trivia": trivia,
+            }
         )
 
     def _residual(self, item: Item, text: Text, trivia: Trivia, lines: Lines) -> Residual:
@@ -213,7 +222,7 @@ class Steps:
         text = item.text
         label, when = headers.shortcut(headers.after("shortcut", text))
         body = self.body(item.children)
-        if not body and when is None or label is not None and not body:
+        if (not body and when is None) or (label is not None and not body):
             raise SpecError(errors.EmptyBody(text.all(), what=text.text.strip()))
         return Shortcut(label=label, when=when, body=body, span=text.all(), trivia=trivia)
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import SpecError
 from archdsl.source import Source, Span
 from archdsl.syntax import errors, headers, line, values, words
 from archdsl.syntax.expression import Literal
 from archdsl.syntax.outline import Item, outline
+from archdsl.syntax.problems import Problems
 from archdsl.syntax.spec import BlockDef, Entry, Let, Section, Settings, Spec
 from archdsl.syntax.steps import Lines, Steps
 from archdsl.syntax.text_range import Text
 
 
-def read_text(source: Source) -> Spec:
-    """The tree of a text spec; raises SpecError with all that is wrong."""
-    items, comments, problems = outline(source)
+def read_text(source: Source, problems: Problems) -> Spec | None:
+    """The tree of a text spec; what is wrong goes to `problems`, and no tree is made of a file that is wrong."""
+    items, comments = outline(source, problems)
     heading = comments.heading()
     reader = _FileReader(Steps(comments, problems))
     for item in items:
@@ -27,7 +28,7 @@ def read_text(source: Source) -> Spec:
     if not problems:
         problems += values.incomplete(fields, first)
     if problems:
-        raise SpecError(*problems)
+        return None
     return Spec(**{"span": first, **fields}, trivia=heading, closing=comments.rest())
 
 
@@ -170,7 +171,13 @@ class _FileReader:
             inner, behind = headers.bracketed(rest)
             headers.nothing(behind)
             params = headers.params(inner)
-        self._single |= {"network": name, "extends": extends, "params": params, "span": item.text.all(), "net_trivia": trivia}
+        self._single |= {
+            "network": name,
+            "extends": extends,
+            "params": params,
+            "span": item.text.all(),
+            "net_trivia": trivia,
+        }
         self._net_body(item, extends)
 
     def _net_body(self, item: Item, extends: str | None) -> None:

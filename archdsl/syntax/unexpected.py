@@ -30,15 +30,17 @@ _WANTED = {
 def unexpected(text: Text, tokens: list[Token], token: Token, wanted: Iterable[str]) -> Diagnostic:
     """The diagnostic for a token where the grammar allows only those `wanted`."""
     kind, value, start, end = token
-    if kind == "J":
+    if kind == "J" and "COMMA" in wanted:
         return _two_values(text, tokens, token)
-    found = "the end of the line" if kind == "$END" else f"`{value}`"
+    if kind == "J":
+        return unexpected(text, tokens, tokens[tokens.index(token) + 1], wanted)
+    if fraction := _leading_point(text, tokens, token):
+        return fraction
+    found = "end of the line" if kind == "$END" else f"`{value}`"
     if kind == "$END":
         end = max(len(text.text.rstrip()), 1)
         start = end - 1
-    return errors.Syntax(
-        text.span(start, end), found=found, wanted=_spell(set(wanted)), help_text=_help(tokens, token)
-    )
+    return errors.Syntax(text.span(start, end), found=found, wanted=_spell(set(wanted)), help_text=_help(tokens, token))
 
 
 def _two_values(text: Text, tokens: list[Token], token: Token) -> Diagnostic:
@@ -48,6 +50,15 @@ def _two_values(text: Text, tokens: list[Token], token: Token) -> Diagnostic:
     phrase = text.text[before[2] : after[3]]
     fixed = f"{before[1]}, {after[1]}"
     return errors.MissingComma(text.span(after[2], after[3]), value=after[1], phrase=phrase, fixed=fixed)
+
+
+def _leading_point(text: Text, tokens: list[Token], token: Token) -> Diagnostic | None:
+    """A fraction without its zero: `.5`."""
+    at = tokens.index(token) + 1 if token[0] == "DOT" else len(tokens)
+    if at >= len(tokens) or tokens[at][0] != "NUMBER" or tokens[at][2] != token[3]:
+        return None
+    start, end = token[2], tokens[at][3]
+    return errors.MisspeltNumber(text.span(start, end), word=text.text[start:end])
 
 
 def _spell(wanted: set[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, SpecError
@@ -42,7 +41,9 @@ def input_size(text: Text) -> SizeLiteral:
     """`3x224x224` or `3xHxW`."""
     written = text.text.strip()
     if not _INPUT.fullmatch(written):
-        raise SpecError(errors.InputExpected(text.all(), found=written))
+        sides = [side for side in written.split("x") if re.fullmatch(r"\d{1,9}|[A-Z]", side)]
+        why = f"it has {len(sides)} sizes" if len(sides) > 4 else "it isn't numbers and capital letters joined by x"
+        raise SpecError(errors.InputExpected(text.all(), found=written, why=why))
     return SizeLiteral(tuple(int(side) if side.isdigit() else side for side in written.split("x")), text.all())
 
 

@@ -10,7 +10,20 @@ CONSTRUCTS = frozenset(
     (*MERGES, "group", "repeat", "for", "do", "residual", "shortcut", "dense", "output", "from", "let", "unused")
 ) | {"default", "init", "again"}
 # The first words of a file's own lines.
-FILE_WORDS = ("format", "about", "use", "let", "default", "init", "macro", "block", "net", "returns", "preprocess", "train")
+FILE_WORDS = (
+    "format",
+    "about",
+    "use",
+    "let",
+    "default",
+    "init",
+    "macro",
+    "block",
+    "net",
+    "returns",
+    "preprocess",
+    "train",
+)
 EXPRESSION_WORDS = frozenset(("if", "else", "and", "or", "not", "when", "yes", "no", "none"))
 # What an expression sees without anybody having named it.
 GIVEN = frozenset(("i", "first", "last", "row", "rows", "input", "here", "training"))

@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import SpecError
 from archdsl.source import Source, Span
 from archdsl.suggest import did_you_mean
-from archdsl.syntax import errors, headers, values
+from archdsl.syntax import errors, headers, values, yaml_errors
 from archdsl.syntax.events import Mapping, Node, Scalar, Sequence, tree
+from archdsl.syntax.problems import Problems
 from archdsl.syntax.spec import BlockDef, Entry, Param, Section, Settings, Spec
-from archdsl.syntax.yaml_steps import Steps, expression, mapping, scalar, sequence
+from archdsl.syntax.yaml_steps import Steps
+from archdsl.syntax.yaml_values import expression, mapping, scalar, sequence
 
 
-def read_yaml(source: Source) -> Spec:
-    """The tree of a YAML spec; raises SpecError with all that is wrong."""
-    problems: list[Diagnostic] = []
+def read_yaml(source: Source, problems: Problems) -> Spec | None:
+    """The tree of a YAML spec; what is wrong goes to `problems`, and no tree is made of a file that is wrong."""
     root, comments = tree(source, problems)
     if root is None:
         raise SpecError(errors.EmptyFile(Span(source, 1, 1, 1, 1)))
     heading = comments.heading()
     reader = _FileReader(Steps(comments, problems))
-    try:
-        reader.file(root)
-    except SpecError as error:
-        problems += error.diagnostics
+    reader.file(root)
     if problems:
-        raise SpecError(*problems)
+        return None
     return Spec(**{"span": root.span, **reader.fields}, trivia=heading, closing=comments.rest())
 
 
@@ -64,7 +62,7 @@ class _FileReader:
                 if read is None:
                     known = ", ".join(self._sections)
                     near = did_you_mean(key.value, self._sections)
-                    raise SpecError(errors.UnknownSection(key.span, key=key.value, known=known, near=near))
+                    raise SpecError(yaml_errors.UnknownSection(key.span, key=key.value, known=known, near=near))
                 read(key, value)
             except SpecError as error:
                 self._problems += error.diagnostics
@@ -87,6 +85,7 @@ class _FileReader:
         self.fields["about"] = about(value)
 
     def _extends(self, key: Scalar, value: Node) -> None:
+        self.fields["net_trivia"] = self._steps.comments.claim(key.span.line)
         name, rest = values.spec_name(scalar(value, "`extends`").text)
         headers.nothing(rest)
         self.fields["extends"] = name
@@ -105,7 +104,7 @@ class _FileReader:
         self.fields["params"] = tuple(found)
 
     def _input(self, key: Scalar, value: Node) -> None:
-        self.fields["input"] = values.input_size(scalar(value, "`input`").text)
+        self.fields["input"] = values.input_size(scalar(value, "`input`", "write its sizes as `input: 3x224x224`").text)
 
     def _names(self, key: Scalar, value: Node) -> None:
         if isinstance(value, Sequence):
@@ -147,7 +146,9 @@ class _FileReader:
                 break
             section = item.pairs[0][0].value
             if own[section]:
-                raise SpecError(errors.DuplicateKey(item.pairs[0][0].span, key=section, line=own[section][0].span.line))
+                raise SpecError(
+                    yaml_errors.DuplicateKey(item.pairs[0][0].span, key=section, line=own[section][0].span.line)
+                )
             own[section] = self._steps.settings(item.pairs[0][1])
             at += 1
         body = self._steps.needed(Sequence(items[at:], value.span), f"{what} {name}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.source import Span
-from archdsl.syntax import errors, headers, line, words
+from archdsl.diagnostics import SpecError
+from archdsl.syntax import errors, headers, line, words, yaml_errors
 from archdsl.syntax.comments import Comments
 from archdsl.syntax.events import Mapping, Node, Scalar, Sequence
-from archdsl.syntax.expression import Arg, Expression, ListOf, Literal, SizeLiteral, Word
+from archdsl.syntax.expression import Arg, Expression
+from archdsl.syntax.problems import Problems
 from archdsl.syntax.spec import (
     Body,
     Call,
@@ -31,6 +31,7 @@ from archdsl.syntax.spec import (
     Unused,
 )
 from archdsl.syntax.text_range import Text
+from archdsl.syntax.yaml_values import argument, expression, mapping, named, refuse_torn, scalar, sequence
 
 Pairs = list[tuple[Scalar, Node]]
 
@@ -38,7 +39,7 @@ Pairs = list[tuple[Scalar, Node]]
 class Steps:
     """Reads bodies; what is wrong goes to `problems` and reading goes on with the next item."""
 
-    def __init__(self, comments: Comments, problems: list[Diagnostic]) -> None:
+    def __init__(self, comments: Comments, problems: Problems) -> None:
         self.comments = comments
         self.problems = problems
         self._constructs: dict[str, Callable[[Text, Node, Mapping, Trivia], list[Statement]]] = {
@@ -66,7 +67,7 @@ class Steps:
 
     def needed(self, node: Node, what: str) -> Body:
         """The body of a construct, which must have one."""
-        if isinstance(node, Sequence) and not node.items or isinstance(node, Scalar) and not node.value:
+        if (isinstance(node, Sequence) and not node.items) or (isinstance(node, Scalar) and not node.value):
             raise SpecError(errors.EmptyBody(node.span, what=what))
         return self.body(node, f"the body of `{what}`")
 
@@ -74,11 +75,13 @@ class Steps:
         """An item of a body: one statement, or the several of a `let`."""
         trivia = self.comments.claim(item.span.line)
         if isinstance(item, Sequence):
-            raise SpecError(errors.WrongNode(item.span, what="a step", wanted="a line", found="a list", help_text=_LIST))
+            raise SpecError(
+                yaml_errors.WrongNode(item.span, what="a step", wanted="a line", found="a list", help_text=_LIST)
+            )
         if isinstance(item, Scalar):
             return [self._line(item, trivia)]
         if not item.pairs:
-            raise SpecError(errors.WrongNode(item.span, what="a step", wanted="a line", found="an empty mapping"))
+            raise SpecError(yaml_errors.WrongNode(item.span, what="a step", wanted="a line", found="an empty mapping"))
         key, value = item.pairs[0]
         word = headers.first_word(key.text)
         if word == "label" and key.value != "label":
@@ -100,8 +103,8 @@ class Steps:
             if word in also:
                 continue
             if key.in_flow and isinstance(value, Scalar) and not value.value:
-                raise SpecError(errors.YamlComma(key.span, item=key.value))
-            raise SpecError(errors.SecondKey(key.span, key=key.value, first=item.pairs[0][0].value))
+                raise SpecError(yaml_errors.YamlComma(key.span, item=key.value))
+            raise SpecError(yaml_errors.SecondKey(key.span, key=key.value, first=item.pairs[0][0].value))
 
     def _line(self, item: Scalar, trivia: Trivia) -> Statement:
         """A step without label: `relu`, `conv 3x3, 64 -> relu`; or `output logits`."""
@@ -116,13 +119,13 @@ class Steps:
 
     def _chain(self, item: Scalar) -> tuple[Call, ...]:
         if headers.labelled(item.text) is not None:
-            raise SpecError(errors.QuotedLabel(item.span))
+            raise SpecError(yaml_errors.QuotedLabel(item.span))
         try:
             return line.chain(item.text)
         except SpecError:
             if item.in_flow and not headers.first_word(item.text):
-                raise SpecError(errors.YamlComma(item.span, item=item.value)) from None
-            _refuse_torn(item)
+                raise SpecError(yaml_errors.YamlComma(item.span, item=item.value)) from None
+            refuse_torn(item)
             raise
 
     def _labelled(self, name: Text, key: Scalar, value: Node, trivia: Trivia) -> Statement:
@@ -145,7 +148,7 @@ class Steps:
     def structured(self, value: Mapping, when: Expression | None) -> Call:
         """`{conv: [7x7, 64], stride: 2}`."""
         if not value.pairs:
-            raise SpecError(errors.WrongNode(value.span, what="a call", wanted="a mapping", found="an empty one"))
+            raise SpecError(yaml_errors.WrongNode(value.span, what="a call", wanted="a mapping", found="an empty one"))
         key, values = value.pairs[0]
         called = line.called(key.text)
         if called.callee in words.CONSTRUCTS:
@@ -159,14 +162,14 @@ class Steps:
                 args += argument(item)
         for name, setting in value.pairs[1:]:
             if key.in_flow and isinstance(setting, Scalar) and not setting.value:
-                raise SpecError(errors.YamlComma(name.span, item=name.value))
+                raise SpecError(yaml_errors.YamlComma(name.span, item=name.value))
             args.append(named(name, setting))
         return Call(callee=called.callee, count=called.times, args=tuple(args), when=when, span=value.span)
 
     def settings(self, node: Node) -> tuple[Settings, ...]:
         """`defaults` or `init`: a mapping from operations to what their calls leave out."""
         found = []
-        for key, value in mapping(node, "this section").pairs:
+        for key, value in mapping(node, "a section of settings").pairs:
             try:
                 trivia = self.comments.claim(key.span.line)
                 op, rest = headers.name(key.text, "an operation's name")
@@ -191,7 +194,7 @@ class Steps:
         header = scalar(value, f"the count of `{word}`")
         count, index, inner = line.counted(header.text)
         if inner is not None:
-            raise SpecError(errors.GuardInValue(value.span, word=word))
+            raise SpecError(yaml_errors.GuardInValue(value.span, word=word))
         body = self._do(item, word)
         made = Repeat if word == "repeat" else Dense
         span = head.all().to(value.span)
@@ -201,14 +204,14 @@ class Steps:
         for key, value in item.pairs[1:]:
             if key.value == "do":
                 return self.needed(value, word)
-        raise SpecError(errors.MissingDo(item.pairs[0][0].span, word=word))
+        raise SpecError(yaml_errors.MissingDo(item.pairs[0][0].span, word=word))
 
     def _for(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
         self._only(item, "do", "in")
         when = line.guard(headers.after("for", head))
         names, over, inner = headers.looped(scalar(value, "the heading of `for`").text)
         if inner is not None:
-            raise SpecError(errors.GuardInValue(value.span, word="for"))
+            raise SpecError(yaml_errors.GuardInValue(value.span, word="for"))
         span = head.all().to(value.span)
         rows = None
         table = next((below for key, below in item.pairs[1:] if key.value == "in"), None)
@@ -257,7 +260,9 @@ class Steps:
         body = self.needed(value, "residual")
         shortcuts = [self._shortcut(*pair) for pair in item.pairs[1:]]
         if len(shortcuts) > 1:
-            raise SpecError(errors.Misplaced(shortcuts[1].span, word="shortcut", help_text="a residual has one shortcut"))
+            raise SpecError(
+                errors.Misplaced(shortcuts[1].span, word="shortcut", help_text="a residual has one shortcut")
+            )
         shortcut = shortcuts[0] if shortcuts else None
         return [Residual(when=when, body=body, shortcut=shortcut, span=head.all(), trivia=trivia)]
 
@@ -282,7 +287,7 @@ class Steps:
         when = line.guard(headers.after("from", head))
         labels, inner = line.path(scalar(value, "what `from` names").text)
         if inner is not None:
-            raise SpecError(errors.GuardInValue(value.span, word="from"))
+            raise SpecError(yaml_errors.GuardInValue(value.span, word="from"))
         return [From(path=labels, when=when, span=head.all().to(value.span), trivia=trivia)]
 
     def _let(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
@@ -313,78 +318,6 @@ class Steps:
         return [Unused(label=label, call=call, span=head.all().to(value.span), trivia=trivia)]
 
 
-def expression(node: Node) -> Expression:
-    """A value: one expression, or a list of values."""
-    if isinstance(node, Sequence):
-        made = ListOf(tuple(expression(item) for item in node.items), node.span)
-        line.check_depth(made, node.span)
-        return made
-    if isinstance(node, Mapping):
-        raise SpecError(errors.WrongNode(node.span, what="a value", wanted="one expression", found="a mapping"))
-    try:
-        return line.expression(node.text)
-    except SpecError:
-        _refuse_torn(node)
-        raise
-
-
-def argument(node: Node) -> tuple[Arg, ...]:
-    """One value of a structured call."""
-    if not isinstance(node, Scalar):
-        return (Arg(None, (expression(node),), node.span),)
-    try:
-        return line.arguments(node.text)
-    except SpecError:
-        _refuse_torn(node)
-        raise
-
-
-def named(key: Scalar, value: Node) -> Arg:
-    """A setting with its value, as the line `stride 2` has it; where it can't, as `pad = [1, 2]`."""
-    name, rest = headers.name(key.text, "a setting's name")
-    headers.nothing(rest)
-    made = expression(value)
-    span = key.span.to(value.span)
-    written = value.value if isinstance(value, Scalar) else "["
-    if written[:1] in ("-", "(", "["):
-        return Arg(name, (made,), span)
-    return Arg(None, (Word(name, key.span), made), span)
-
-
-def _refuse_torn(item: Scalar) -> None:
-    """An item that a comma has torn out of its brackets: `[max(1, c), 64]`."""
-    opened = sum(map(item.value.count, "([{")) != sum(map(item.value.count, ")]}"))
-    if item.in_flow and opened:
-        raise SpecError(errors.YamlComma(item.span, item=item.value)) from None
-
-
-def scalar(node: Node, what: str) -> Scalar:
-    if not isinstance(node, Scalar) or not node.value:
-        raise SpecError(errors.WrongNode(node.span, what=what, wanted="one line", found=kind_of(node)))
-    return node
-
-
-def sequence(node: Node, what: str, wanted: str) -> Sequence:
-    if not isinstance(node, Sequence):
-        raise SpecError(errors.WrongNode(node.span, what=what, wanted=wanted, found=kind_of(node), help_text=_DASHES))
-    return node
-
-
-def mapping(node: Node, what: str) -> Mapping:
-    if not isinstance(node, Mapping):
-        raise SpecError(errors.WrongNode(node.span, what=what, wanted="a mapping", found=kind_of(node)))
-    return node
-
-
-def kind_of(node: Node) -> str:
-    if isinstance(node, Sequence):
-        return "a list"
-    if isinstance(node, Mapping):
-        return "a mapping"
-    return f"`{node.value}`" if node.value else "nothing"
-
-
-_DASHES = "each item starts with `- `"
 _LIST = "only a branch of a merge is a list of its own; a container is `- group: [...]`"
 _PLACES = {
     "shortcut": "`shortcut` is a second key of its `residual`, in the same column",

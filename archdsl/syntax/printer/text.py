@@ -106,8 +106,8 @@ def _with_params(trivia: Trivia, params: Sequence[Param]) -> Trivia:
 def _definition(word: str, block: BlockDef) -> Lines:
     trivia = _with_params(block.trivia, block.params)
     made = _line(f"{word} {line.definition(block)}", trivia, "", gap=False)
-    made += _settings(block.defaults, block.inits, "  ")
-    return made + body(block.body, "  ", first=not made[1:])
+    settings = _settings(block.defaults, block.inits, "  ")
+    return [*made, *settings, *body(block.body, "  ", first=not settings)]
 
 
 def _net(spec: Spec) -> Lines:
@@ -203,7 +203,11 @@ def _statement(statement: Statement, indent: str, width: int, written: str, *, g
                 made += dashed(body(branch, inner + "  "), inner)
             return made
         case Residual():
-            return head(f"residual{line.guard(statement.when)}") + body(statement.body, inner) + _shortcut(statement, indent)
+            return (
+                head(f"residual{line.guard(statement.when)}")
+                + body(statement.body, inner)
+                + _shortcut(statement, indent)
+            )
         case Output():
             return head(f"output {statement.name}{line.guard(statement.when)}") + body(statement.body, inner)
         case From():
@@ -244,5 +248,3 @@ def _for(statement: For, indent: str, gap: bool) -> Lines:
     if len(below) == 1:
         return [*made, f"{indent}do {below[0].lstrip()}"]
     return [*made, f"{indent}do", *below]
-
-

@@ -47,9 +47,11 @@ def print_yaml(spec: Spec) -> str:
     made: Lines = [_comment(text) for text in spec.trivia.comments]
     if spec.format is not None:
         made.append(f"format: {spec.format}")
-    for key, text in (("network", spec.network), ("about", spec.about), ("extends", spec.extends)):
+    for key, text in (("network", spec.network), ("about", spec.about)):
         if text is not None:
             made.append(f"{key}: {scalar(text)}")
+    if spec.extends is not None:
+        made += _line(f"extends: {scalar(spec.extends)}", spec.net_trivia, "", gap=False)
     if spec.params:
         made += _params(spec.params)
     if spec.input is not None:
@@ -67,8 +69,6 @@ def print_yaml(spec: Spec) -> str:
             made += _definition(block, gap=at > 0)
     if spec.layers is not None:
         made += _line("layers:", spec.net_trivia, "", gap=False) + body(spec.layers, "  ")
-    elif spec.net_trivia.comments or spec.net_trivia.note:
-        made += [_comment(text) for text in (*spec.net_trivia.comments, spec.net_trivia.note) if text]
     if spec.returns:
         made.append(f"returns: [{', '.join(spec.returns)}]")
     for name, section in (("preprocess", spec.preprocess), ("train", spec.train)):
@@ -121,10 +121,14 @@ def _params(params: Sequence[Param]) -> Lines:
     """On one line where it fits and nothing is lost."""
     flat = all(param.default is not None and not any(param.trivia[:2]) for param in params)
     if flat:
-        inner = ", ".join(f"{line.param_name(each)}: {value(each.default, flow=True)}" for each in params if each.default)
+        inner = ", ".join(
+            f"{line.param_name(each)}: {value(each.default, flow=True)}" for each in params if each.default
+        )
         if len(inner) <= _WIDTH:
             return [f"params: {{{inner}}}"]
-    pairs = [(line.param_name(each), "" if each.default is None else value(each.default), each.trivia) for each in params]
+    pairs = [
+        (line.param_name(each), "" if each.default is None else value(each.default), each.trivia) for each in params
+    ]
     return _mapping("params", pairs, "")
 
 

@@ -1,0 +1,52 @@
+"""A diagram as Mermaid, which wikis and code hosts draw by themselves."""
+
+from __future__ import annotations
+
+from archdsl.emit.dot import COLOURS
+from archdsl.emit.graph import Cluster, Diagram, Edge, Node
+from archdsl.emit.labels import times
+
+
+def text(diagram: Diagram) -> str:
+    """The graph in the language of Mermaid."""
+    lines = ["flowchart TD"]
+    _members(diagram, diagram.members, lines, [0], 1)
+    lines += [f"  {_edge(edge)}" for edge in diagram.edges]
+    kinds = {node.kind for node in diagram.nodes}
+    lines += [
+        f"  classDef {kind} fill:{fill},stroke:{line},color:#1A1A1A"
+        for kind, (line, fill) in COLOURS.items()
+        if kind in kinds
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _members(
+    diagram: Diagram, members: tuple[int | Cluster, ...], lines: list[str], count: list[int], level: int
+) -> None:
+    indent = "  " * level
+    for member in members:
+        if isinstance(member, int):
+            lines.append(indent + _node(diagram.nodes[member]))
+            continue
+        count[0] += 1
+        lines.append(f'{indent}subgraph c{count[0]}["{_escaped(member.title)}"]')
+        _members(diagram, member.members, lines, count, level + 1)
+        lines.append(f"{indent}end")
+
+
+def _node(node: Node) -> str:
+    label = "<br/>".join(map(_escaped, (times(node.times, node.title), *node.details)))
+    left, right = {"input": ("([", "])"), "output": ("([", "])"), "join": ("((", "))")}.get(node.form, ("[", "]"))
+    return f'n{node.id}{left}"{label}"{right}:::{node.kind}'
+
+
+def _edge(edge: Edge) -> str:
+    arrow = "-.->" if edge.aside else "==>" if edge.skip else "-->"
+    label = f'|"{_escaped(edge.label)}"|' if edge.label else ""
+    return f"n{edge.source} {arrow}{label} n{edge.target}"
+
+
+def _escaped(text: str) -> str:
+    """Letters that mean something to Mermaid as its entity codes."""
+    return "".join(f"#{ord(letter)};" if letter in '"<>#;&`\\' else letter for letter in text.replace("\n", " "))

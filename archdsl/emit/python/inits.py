@@ -1,0 +1,226 @@
+"""`init_weights`: how every weight is drawn, once, and every buffer computed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archdsl.emit.python.classes import Class, Classes
+from archdsl.emit.python.pieces import Bracketed, lines
+from archdsl.emit.python.values import literal
+from archdsl.ir import CallStep, Init, OpStep, Scope, leaves
+
+Rule = tuple[tuple[str, Init | None], ...]  # each weight of a module and how it is drawn; None: PyTorch's own way
+
+_DEFAULT = Init("default")
+_CONSTANTS = {"zeros": 0.0, "ones": 1.0}
+_KEPT = {"weight": 1.0, "bias": 0.0}
+
+
+class Kind(NamedTuple):
+    """The modules of one PyTorch class: which weights some of them have, and which all."""
+
+    call: str
+    weights: tuple[str, ...]
+    optional: frozenset[str]
+    buffers: bool
+
+
+def method(classes: Classes) -> list[str]:
+    """The lines of the method, without margin."""
+    found = _Modules(classes)
+    own, owners = found.parameters(classes.net, "self"), found.owners()
+    text = ["def init_weights(self) -> None:", '    """Draws every weight anew and resets every buffer."""']
+    text += [f"    {line}" for line in own]
+    named, cases = found.cases(owners)
+    if not cases:
+        return text if own else []
+    text.append("    for name, module in self.named_modules():" if named else "    for module in self.modules():")
+    for k, (condition, body) in enumerate(cases):
+        text += [f"        {line}" for line in lines(condition, 12, "if " if k == 0 else "elif ", ":")]
+        text += [f"            {line}" for line in body]
+    return text
+
+
+class _Modules:
+    """The modules of a network by PyTorch class, with the rules for them."""
+
+    def __init__(self, classes: Classes) -> None:
+        self._classes = classes
+        self._kinds: dict[str, dict[Rule, None]] = {}
+        self._all: dict[str, list[set[str]]] = {}
+        self._buffers: set[str] = set()
+        self._bare: set[str] = set()  # of which some modules have no weights and no buffers
+        seen: set[int] = set()
+        self._collect(classes.net.scope, seen)
+
+    def _collect(self, scope: Scope, seen: set[int]) -> None:
+        if id(scope) in seen:
+            return
+        seen.add(id(scope))
+        for item in self._classes.flat(scope).items:
+            if isinstance(item.step, CallStep):
+                self._collect(item.step.scope, seen)
+            elif not item.step.facts.weights and not item.step.facts.buffers:
+                self._bare.add(item.lowered.call)
+            elif item.lowered.call:
+                call = item.lowered.call
+                self._kinds.setdefault(call, {})[rule_of(item.step, call)] = None
+                self._all.setdefault(call, []).append(set(item.step.facts.weights))
+                if item.step.facts.buffers:
+                    self._buffers.add(call)
+
+    def parameters(self, one: Class, owner: str) -> list[str]:
+        """The lines that draw the bare parameters of a class."""
+        text = []
+        for item in one.flat.items:
+            if item.lowered.parameter:
+                assert isinstance(item.step, OpStep)
+                init = dict(item.step.inits).get("", _DEFAULT)
+                weight = one.attributes.access(item, owner)
+                # A bare parameter has no way of its own in PyTorch.
+                text += _draw(weight, Init("zeros") if init == _DEFAULT else init)
+        return text
+
+    def owners(self) -> list[tuple[str, list[str]]]:
+        """The classes but the network's own that hold bare parameters, with the lines for them."""
+        made = ((one.name, self.parameters(one, "module")) for one in self._classes.all if one is not self._classes.net)
+        return [(name, text) for name, text in made if text]
+
+    def cases(self, owners: list[tuple[str, list[str]]]) -> tuple[bool, list[tuple[str | Bracketed, list[str]]]]:
+        """Whether they ask for a module's path; condition and lines of each case, the special ones first."""
+        special: list[tuple[str | Bracketed, list[str]]] = []
+        bodies: dict[tuple[str, ...], list[str]] = {}
+        plain: list[str] = []
+        for call in sorted(self._kinds, key=lambda call: call.startswith("nn.")):
+            kind = self._kind(call)
+            rules = list(self._kinds[call])
+            merged = _merged(rules)
+            if merged is None:
+                more, merged = self._exceptions(kind, rules)
+                kind = kind._replace(optional=frozenset(kind.weights if call in self._bare else ()))
+                special += more
+            if all(init is None for _, init in merged):
+                plain.append(call)
+            else:
+                bodies.setdefault(tuple(_body(kind, merged)), []).append(call)
+        for name, text in owners:
+            bodies.setdefault(tuple(text), []).append(name)
+        if plain:
+            bodies.setdefault(("module.reset_parameters()",), []).extend(plain)
+        general = [(_is_one_of(calls), list(body)) for body, calls in bodies.items()]
+        return bool(special), [*special, *general]
+
+    def _kind(self, call: str) -> Kind:
+        sets = self._all[call]
+        weights = tuple(dict.fromkeys(name for rule in self._kinds[call] for name, _ in rule))
+        optional = frozenset(name for name in weights if call in self._bare or not all(name in one for one in sets))
+        return Kind(call, weights, optional, call in self._buffers)
+
+    def _exceptions(self, kind: Kind, rules: list[Rule]) -> tuple[list[tuple[str | Bracketed, list[str]]], Rule]:
+        """Cases for the modules that aren't drawn as most of their kind are, and the rule of most."""
+        paths: dict[Rule, list[str]] = {}
+        for leaf in leaves(self._classes.net.scope):
+            lowered = leaf.step.op.lower(tuple(leaf.scope.shapes[value] for value in leaf.step.inputs))
+            if lowered.call == kind.call:
+                paths.setdefault(rule_of(leaf.step, kind.call), []).append(leaf.path)
+        most = max(rules, key=lambda rule: len(paths[rule]))
+        cases: list[tuple[str | Bracketed, list[str]]] = []
+        for rule in rules:
+            if rule == most:
+                continue
+            others = {_last(path) for other, there in paths.items() if other != rule for path in there}
+            own = dict.fromkeys(map(_last, paths[rule]))
+            suffices = len(own) < len(paths[rule]) and not others & own.keys()
+            names = tuple(own) if suffices else tuple(paths[rule])
+            subject = 'name.rpartition(".")[2]' if suffices else "name"
+            condition = f"{subject} == {literal(names[0])}" if len(names) == 1 else f"{subject} in {literal(names)}"
+            if suffices:
+                condition = f"isinstance(module, {kind.call}) and {condition}"
+            present = tuple(name for name, _ in rule)
+            cases.append((condition, _body(Kind(kind.call, present, frozenset(), kind.buffers), rule)))
+        return cases, most
+
+
+def _is_one_of(calls: list[str]) -> Bracketed:
+    kinds = Bracketed("", tuple(calls)) if len(calls) > 1 else calls[0]
+    return Bracketed("isinstance", ("module", kinds))
+
+
+def rule_of(step: OpStep, call: str) -> Rule:
+    """How the weights of a step are drawn; a rule that says what PyTorch does anyway is none."""
+    inits = dict(step.inits)
+    return tuple((weight, _own_way(inits.get(weight), weight, call)) for weight in step.facts.weights)
+
+
+def _own_way(init: Init | None, weight: str, call: str) -> Init | None:
+    if init is None or init == _DEFAULT:
+        return None
+    constant = _CONSTANTS.get(init.scheme, init.args[0] if init.scheme == "constant" else None)
+    if "Norm" in call and constant is not None and constant == _KEPT.get(weight):
+        return None
+    return Init(init.scheme, tuple(arg if isinstance(arg, str) else _plain(arg) for arg in init.args))
+
+
+def _plain(number: float) -> float:
+    """The number without what it was computed from."""
+    return int(number) if isinstance(number, int) else float(number)
+
+
+def _merged(rules: list[Rule]) -> Rule | None:
+    """One rule for all, where no two of them differ about a weight."""
+    merged: dict[str, Init | None] = {}
+    for rule in rules:
+        for name, init in rule:
+            if merged.setdefault(name, init) != init:
+                return None
+    return tuple(merged.items())
+
+
+def _body(kind: Kind, rule: Rule) -> list[str]:
+    """The lines that draw the weights of `module`."""
+    text: list[str] = []
+    own_ways = [name for name, init in rule if init is None]
+    fans = kind.call.startswith(("nn.Conv", "nn.Linear"))
+    if all(init is None for _, init in rule) or (own_ways and not fans and "Norm" not in kind.call):
+        text.append("module.reset_parameters()")
+        own_ways = []
+        rule = tuple(pair for pair in rule if pair[1] is not None)
+    elif kind.buffers:
+        text.append("module.reset_running_stats()")
+    for name, init in rule:
+        body = _default(name, fans) if name in own_ways or init is None else _draw(f"module.{name}", init)
+        if name in kind.optional:
+            text.append(f"if module.{name} is not None:")
+            body = [f"    {line}" for line in body]
+        text += body
+    return text
+
+
+def _default(weight: str, fans: bool) -> list[str]:
+    """PyTorch's own way to draw one weight of a module whose others are drawn otherwise."""
+    if not fans:
+        return [f"nn.init.{'ones' if weight == 'weight' else 'zeros'}_(module.{weight})"]
+    if weight == "weight":
+        return ["nn.init.kaiming_uniform_(module.weight, a=5**0.5)"]
+    return ["bound = module.weight[0].numel() ** -0.5", "nn.init.uniform_(module.bias, -bound, bound)"]
+
+
+def _draw(weight: str, init: Init) -> list[str]:
+    """The call of torch.nn.init for a scheme of the language."""
+    scheme, args = init
+    if scheme == "constant":
+        value = args[0]
+        name = {0: "zeros", 1: "ones"}.get(value)
+        return [f"nn.init.{name}_({weight})" if name else f"nn.init.constant_({weight}, {literal(value)})"]
+    if scheme == "uniform":
+        return [f"nn.init.uniform_({weight}, {literal(-args[0])}, {literal(args[0])})"]
+    if scheme in ("normal", "trunc_normal"):
+        return [f"nn.init.{scheme}_({weight}, std={literal(args[0])})"]
+    if scheme.startswith("kaiming"):
+        mode = f", mode={literal(args[0])}" if args and args[0] != "fan_in" else ""
+        return [f'nn.init.{scheme}_({weight}{mode}, nonlinearity="relu")']
+    return [f"nn.init.{scheme}_({weight})"]
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]

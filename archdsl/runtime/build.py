@@ -1,0 +1,94 @@
+"""A network as a torch module: the emitted source executed, its weights drawn once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from archdsl.failure import WrongUsage
+from archdsl.runtime.module import module_of
+
+if TYPE_CHECKING:
+    from archdsl.compiler import Network
+
+_FACTORIES = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.tensor, torch.arange, torch.linspace})
+
+
+def build(network: Network, *, device: str = "cpu", seed: int | None = None) -> nn.Module:
+    """The network as a module with freshly drawn weights, in training mode as torch's own.
+
+    Equal seeds give equal weights on one kind of device, and leave the generator as it was. Raises Failure above
+    100,000 modules, WrongUsage for a device that isn't there.
+    """
+    target = _device(device)
+    try:
+        module = construct(network, target)
+    except (RuntimeError, AssertionError) as error:
+        raise WrongUsage(f"can't put the network on `{device}`: {str(error).splitlines()[0]}") from error
+    if target.type == "meta":
+        return module
+    drawing = getattr(module, "init_weights", None)  # a network without weights has none
+    if drawing is not None:
+        with _seeded(seed, target):
+            drawing()
+    return module
+
+
+def construct(network: Network, device: torch.device) -> nn.Module:
+    """The network with memory for its weights and nothing in it; on the meta device not even memory."""
+    found = class_of(module_of(network.source, network.name))
+    with _Unfilled(device):
+        return found()
+
+
+def class_of(module: ModuleType) -> Callable[[], nn.Module]:
+    """The network's class: the last one of its source."""
+    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, nn.Module)]
+    return [kind for kind in kinds if kind.__module__ == module.__name__][-1]
+
+
+class _Unfilled(TorchFunctionMode):
+    """Makes tensors on a device and skips what would fill them: constructors draw weights that are drawn again later.
+
+    Skipping matters most on the meta device, where random calls would have torch import its compiler: a second.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self._device = device
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name.endswith("_") and not name.endswith("__") and name != "requires_grad_":
+            return args[0] if args else kwargs["tensor"]  # torch.nn.init's own functions name it
+        if func in _FACTORIES and kwargs.get("device") is None:
+            kwargs["device"] = self._device
+        return func(*args, **kwargs)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise WrongUsage(f"there is no device `{name}`", help="such as `cpu`, `cuda`, `cuda:1` or `mps`") from error
+
+
+@contextmanager
+def _seeded(seed: int | None, device: torch.device) -> Iterator[None]:
+    """Random numbers from a seed, and the generators as they were afterwards; without a seed nothing changes."""
+    if seed is None:
+        yield
+        return
+    devices = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices=devices, device_type=device.type if devices else "cuda"):
+        torch.manual_seed(seed)
+        yield

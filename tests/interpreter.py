@@ -1,0 +1,579 @@
+"""A slow second reading of the language, to compare the compiler with: it runs a spec's tree step by step in PyTorch.
+
+Every repetition is unrolled, every block is run where it is called and every size is that of a real (meta) tensor; of
+the package only the syntax tree, the ops' names of axes and their PyTorch spelling are used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from archdsl.ops import BY_NAME
+from archdsl.ops.base import Op, OpError, Window
+from archdsl.ops.base import Torch as Spelling
+from archdsl.shape import LAYOUTS, Shape
+from archdsl.syntax import expression as ex
+from archdsl.syntax import spec as ast
+from archdsl.trace import Sides
+
+BATCH = 2
+
+
+class Refused(Exception):
+    """The spec doesn't work, at this input."""
+
+
+class Value(NamedTuple):
+    """A tensor with the names of its axes behind the batch, and its total stride in the enclosing residual."""
+
+    data: torch.Tensor
+    shape: Shape
+    stride: tuple[Fraction, ...] | None
+
+
+class Partial(NamedTuple):
+    """An op or block with settings, as a value."""
+
+    name: str
+    args: tuple[tuple[str | None, Any], ...]
+
+
+class Scope:
+    """A level of names: what is registered in it, and the named steps."""
+
+    def __init__(self, labelled: bool, parent: Scope | None) -> None:
+        self.module = nn.Module()
+        self.labelled = labelled
+        self.parent = parent
+        self.number = 0
+        self.steps: dict[str, tuple[Value, Scope | None]] = {}
+        self.taken: set[str] = set()
+
+    def take(self, label: str | None) -> str | None:
+        """The name of the next step; None for one without a label among labelled ones."""
+        if label is not None:
+            return label
+        if self.labelled:
+            return None
+        self.number += 1
+        return str(self.number - 1)
+
+
+class Env(NamedTuple):
+    """What an expression and a step see."""
+
+    variables: dict[str, Any]
+    scope: Scope
+    input: Value
+    defaults: tuple[dict[str, dict[str, Any]], ...]
+
+    def with_variables(self, **more: Any) -> Env:
+        return self._replace(variables=self.variables | more)
+
+
+class Interpreter:
+    """Runs a spec's tree at an input of given sizes, in training mode."""
+
+    def __init__(self, spec: ast.Spec, sizes: tuple[int, ...]) -> None:
+        self.spec = spec
+        self.definitions: dict[str, tuple[ast.BlockDef, bool]] = {
+            **{node.name: (node, False) for node in spec.blocks},
+            **{node.name: (node, True) for node in spec.macros},
+        }
+        self.outputs: dict[str, tuple[str, Value]] = {}
+        self.main = "out"
+        self.training_flops = 0
+        self.counter = FlopCounterMode(display=False)
+        with torch.device("meta"):
+            self.here = Value(torch.empty(BATCH, *sizes), Shape(LAYOUTS[len(sizes)], sizes), (Fraction(1),) * (len(sizes) - 1))
+        self.root = Scope(self.labelled(spec.layers or ()), None)
+        self.top = Env({}, self.root, self.here, ())
+        for let in spec.lets:
+            self.top.variables[let.name] = self.value(let.value, self.top)
+        self.lets = dict(self.top.variables)
+        for param in spec.params:
+            self.top.variables[param.name] = self.value(param.default, self.top)
+        self.file_defaults = self._defaults(spec.defaults, self.top)
+        self.top = self.top._replace(defaults=(self.file_defaults,))
+
+    def run(self) -> Interpreter:
+        """All steps; raises Refused."""
+        with torch.device("meta"), self.counter:
+            self.body(self.spec.layers or (), self.top)
+        return self
+
+    @property
+    def macs(self) -> int:
+        """Of one image, what runs in training only and what never runs left out."""
+        return (self.counter.get_total_flops() - self.training_flops) // (2 * BATCH)
+
+    @property
+    def result(self) -> Value:
+        return self.here
+
+    def state(self) -> dict[str, tuple[int, ...]]:
+        return {key: tuple(tensor.shape) for key, tensor in self.root.module.state_dict().items()}
+
+    # expressions
+
+    def value(self, node: Any, env: Env) -> Any:
+        """The value of an expression."""
+        match node:
+            case ex.Literal():
+                return node.value
+            case ex.SizeLiteral():
+                return Sides(int(side) for side in node.sides)
+            case ex.Word("input"):
+                return env.input
+            case ex.Word("here"):
+                return self.here
+            case ex.Word():
+                return env.variables.get(node.name, node.name)
+            case ex.ListOf():
+                return tuple(self.value(item, env) for item in node.items)
+            case ex.Range():
+                return tuple(range(self.value(node.first, env), self.value(node.last, env) + 1))
+            case ex.Unary():
+                inner = self.value(node.operand, env)
+                return not inner if node.operator == "not" else -inner
+            case ex.Binary("and"):
+                return self.value(node.left, env) and self.value(node.right, env)
+            case ex.Binary("or"):
+                return self.value(node.left, env) or self.value(node.right, env)
+            case ex.Binary():
+                return _OPERATORS[node.operator](self.value(node.left, env), self.value(node.right, env))
+            case ex.IfElse():
+                return self.value(node.value if self.value(node.condition, env) else node.otherwise, env)
+            case ex.Apply():
+                return self._apply(node, env)
+            case ex.Index():
+                return self.value(node.value, env)[self.value(node.index, env)]
+            case ex.Slice():
+                first = None if node.first is None else self.value(node.first, env)
+                last = None if node.last is None else self.value(node.last, env)
+                return self.value(node.value, env)[first:last]
+            case ex.Attribute():
+                return self.value(node.value, env).shape.size(node.name)
+            case ex.StepPath():
+                return self.find(node.labels, env)
+        raise AssertionError(node)
+
+    def _apply(self, node: ex.Apply, env: Env) -> Any:
+        if node.name in _FUNCTIONS:
+            return _FUNCTIONS[node.name](*(self.value(arg.parts[0], env) for arg in node.args))
+        args: list[tuple[str | None, Any]] = []
+        for arg in node.args:
+            named = arg.parts[0].name if len(arg.parts) == 2 and isinstance(arg.parts[0], ex.Word) else arg.name
+            args.append((named, self.value(arg.parts[-1], env)))
+        return Partial(node.name, tuple(args))
+
+    def holds(self, when: Any, env: Env) -> bool:
+        return when is None or bool(self.value(when, env))
+
+    def label(self, label: ex.Label | None, env: Env) -> str | None:
+        if label is None:
+            return None
+        parts = (part if isinstance(part, str) else self.value(part, env) for part in label.parts)
+        return "".join(part if isinstance(part, str) else str(int(part)) for part in parts)
+
+    def find(self, labels: tuple[ex.Label, ...], env: Env) -> Value:
+        """An earlier named step, from the innermost scope outward."""
+        names = [str(self.label(label, env)) for label in labels]
+        if len(names) == 1 and isinstance(env.variables.get(names[0]), Value):
+            return env.variables[names[0]]  # type: ignore[no-any-return]
+        scope: Scope | None = env.scope
+        while scope is not None and names[0] not in scope.steps:
+            scope = scope.parent
+        if scope is None:
+            raise Refused(f"no step {'.'.join(names)}")
+        value, inner = scope.steps[names[0]]
+        for name in names[1:]:
+            if inner is None or name not in inner.steps:
+                raise Refused(f"no step {'.'.join(names)}")
+            value, inner = inner.steps[name]
+        return value
+
+    # statements
+
+    def body(self, body: ast.Body, env: Env) -> None:
+        env = env._replace(variables=dict(env.variables))
+        for statement in body:
+            when = None if isinstance(statement, ast.Output) else getattr(statement, "when", None)
+            if self.holds(when, env):
+                self.statement(statement, env)
+
+    def statement(self, node: Any, env: Env) -> None:
+        match node:
+            case ast.Step():
+                self._step(node, env)
+            case ast.Group():
+                self._level(node.label, node.body, env)
+            case ast.Repeat():
+                for more in self._counted(node.count, node.index, env):
+                    self.body(node.body, env.with_variables(**more))
+            case ast.For():
+                for more in self._rows(node, env):
+                    self.body(node.body, env.with_variables(**more))
+            case ast.Merge():
+                self._merge(node, env)
+            case ast.Residual():
+                self._residual(node, env)
+            case ast.Dense():
+                for more in self._counted(node.count, node.index, env):
+                    before = self.here
+                    self.body(node.body, env.with_variables(**more))
+                    self.here = self._join("concat", None, [before, self.here])
+            case ast.Output():
+                self._output(node, env)
+            case ast.From():
+                self.here = self.find(node.path, env)
+            case ast.Let():
+                env.variables[node.name] = self.value(node.value, env)
+            case ast.Unused():
+                before, flops = self.here, self.counter.get_total_flops()
+                self._call(node.call, self.label(node.label, env), env)
+                self.here = before
+                self.training_flops += self.counter.get_total_flops() - flops
+            case _:
+                raise AssertionError(node)
+
+    def _counted(self, count: Any, index: str, env: Env) -> Iterator[dict[str, Any]]:
+        times = self.value(count, env)
+        for k in range(int(times)):
+            yield {index: k, "first": k == 0, "last": k == times - 1}
+
+    def _rows(self, node: ast.For, env: Env) -> Iterator[dict[str, Any]]:
+        rows = self.value(node.over, env) if node.rows is None else node.rows
+        for position, row in enumerate(rows):
+            if node.rows is not None:
+                cells = [self.value(cell, env) for cell in row]
+            else:
+                cells = [row] if len(node.names) == 1 else row
+            yield {**dict(zip(node.names, cells, strict=True)), "row": position, "rows": len(rows)}
+
+    def _step(self, node: ast.Step, env: Env) -> None:
+        only = node.links[0]
+        if node.label is not None and (len(node.links) > 1 or only.count is not None):
+            self._level(node.label, (ast.Step(links=node.links),), env)
+            return
+        for link in node.links:
+            if not self.holds(link.when, env):
+                continue
+            if link.count is None:
+                self._call(link, self.label(node.label, env), env)
+                continue
+            for more in self._counted(link.count, "i", env):
+                self._call(link, None, env.with_variables(**more))
+
+    def _level(self, label: ex.Label | None, body: ast.Body, env: Env) -> None:
+        """A container."""
+        scope = Scope(self.labelled(body), env.scope)
+        name = env.scope.take(self.label(label, env))
+        self.body(body, env._replace(scope=scope))
+        self._register(env.scope, name, scope)
+
+    def _register(self, outer: Scope, name: str | None, scope: Scope) -> None:
+        if name is None:
+            if scope.module.state_dict():
+                raise Refused("weights without a name")
+            return
+        self._add(outer, name, scope.module)
+        outer.steps[name] = (self.here, scope)
+
+    def _add(self, scope: Scope, name: str, module: nn.Module) -> None:
+        if name in scope.taken:
+            raise Refused(f"{name} twice")
+        scope.taken.add(name)
+        scope.module.add_module(name, module)
+
+    def _merge(self, node: ast.Merge, env: Env) -> None:
+        start, results = self.here, []
+        for branch in node.branches:
+            self.here = start
+            if len(branch) == 1 and self._dropped(branch[0], env):
+                continue
+            self.body(branch, env)
+            results.append(self.here)
+        self.here = self._join(node.kind, node.along, results)
+
+    def _dropped(self, only: Any, env: Env) -> bool:
+        whens = [link.when for link in only.links] if isinstance(only, ast.Step) else [getattr(only, "when", None)]
+        return len(whens) == 1 and not self.holds(whens[0], env)
+
+    def _residual(self, node: ast.Residual, env: Env) -> None:
+        outer = self.here
+        start = outer._replace(stride=(Fraction(1),) * len(outer.shape.spatial))
+        self.here = start
+        self.body(node.body, env)
+        made, shortcut = self.here, node.shortcut
+        self.here = start
+        if shortcut is not None and not shortcut.body and not self.holds(shortcut.when, env):
+            self.here = _onward(outer, made)
+            return
+        if shortcut is not None and shortcut.body and self._wanted(shortcut, start, made, env):
+            if shortcut.label is None:
+                self.body(shortcut.body, env)
+            else:
+                self._level(shortcut.label, shortcut.body, env)
+        self.here = _onward(outer, self._join("add", None, [made, self.here])._replace(stride=made.stride))
+
+    def _wanted(self, shortcut: ast.Shortcut, start: Value, made: Value, env: Env) -> bool:
+        if shortcut.when is not None:
+            return self.holds(shortcut.when, env)
+        if start.shape.size("channels") != made.shape.size("channels"):
+            return True
+        if made.stride is None:
+            raise Refused("a stride that no op declares")
+        return any(step != 1 for step in made.stride)
+
+    def _output(self, node: ast.Output, env: Env) -> None:
+        if not node.body:
+            self.main = node.name
+            return
+        training, evaluation = (self.holds(node.when, env.with_variables(training=mode)) for mode in (True, False))
+        if not training and not evaluation:
+            return
+        before, steps = self.here, dict(env.scope.steps)
+        flops, others = self.counter.get_total_flops(), self.training_flops
+        self.body(node.body, env)
+        mode = "always" if training and evaluation else "training" if training else "eval"
+        self.outputs[node.name] = (mode, self.here)
+        self.here = before
+        if mode != "always":
+            env.scope.steps = steps  # not there in both modes, so nobody may continue from them
+        if mode == "training":
+            self.training_flops = others + self.counter.get_total_flops() - flops
+
+    # calls
+
+    def _call(self, call: ast.Call, label: str | None, env: Env) -> None:
+        callee: Any = env.variables.get(call.callee, call.callee)
+        more: tuple[tuple[str | None, Any], ...] = ()
+        if isinstance(callee, Partial):
+            callee, more = callee
+        if callee is None or callee == "skip":
+            return
+        if callee in self.definitions:
+            self._enter(callee, call, more, label, env)
+            return
+        self._op(BY_NAME[callee], call, more, label, env)
+
+    def _enter(self, callee: str, call: ast.Call, more: Any, label: str | None, env: Env) -> None:
+        node, macro = self.definitions[callee]
+        values = [param.name for param in node.params if param.default is None]
+        settings = [param.name for param in node.params if param.default is not None]
+        steps = {param.name for param in node.params if param.type == "step"}
+        given = self._bind(call.args, (*values, *settings), set(settings), env, steps, partial=bool(more))
+        order = iter((*values, *settings))
+        given = {(name or next(order)): value for name, value in more} | given
+        if macro and label is not None:
+            inner = ast.Step(links=(ast.Call(callee=callee, args=call.args),))
+            self._level(ex.Label((label,)), (inner,), env)
+            return
+        bound = dict(self.lets)
+        for param in node.params:
+            bound[param.name] = given[param.name] if param.name in given else self.value(param.default, env._replace(variables=bound))
+        if macro:
+            self.body(node.body, env._replace(variables=bound))
+            return
+        scope = Scope(self.labelled(node.body), None)
+        inside = Env(bound, scope, self.here, ())
+        inside = inside._replace(defaults=(self._defaults(node.defaults, inside), self.file_defaults))
+        name = env.scope.take(label)
+        self.body(node.body, inside)
+        self._register(env.scope, name, scope)
+
+    def _bind(
+        self, args: Any, order: tuple[str, ...], flags: set[str], env: Env, steps: set[str] = set(), *, partial: bool = False  # noqa: B006
+    ) -> dict[str, Any]:
+        """Setting -> value."""
+        given: dict[str, Any] = {}
+        places = iter(() if partial else order)
+        for arg in args:
+            first, value = arg.parts[0], arg.parts[-1]
+            name = arg.name
+            if name is None and len(arg.parts) == 2:
+                name = first.name
+            if name is None and isinstance(first, ex.Word) and first.name in flags:
+                given[first.name] = env.variables.get(first.name, True)
+                continue
+            if name is None:
+                name = next(place for place in places if place not in given)
+            if name in steps:
+                found = env.variables.get(value.name) if isinstance(value, ex.Word) else None
+                labels = value.labels if isinstance(value, ex.StepPath) else (ex.Label((value.name,)),)
+                given[name] = found if isinstance(found, Value) else self.find(labels, env)
+            elif name != "init" and not name.startswith("init_"):
+                given[name] = self.value(value, env)
+        return given
+
+    def _defaults(self, settings: tuple[ast.Settings, ...], env: Env) -> dict[str, dict[str, Any]]:
+        return {node.op: self._bind(node.args, (), set(BY_NAME[node.op].settings()), env, partial=True) for node in settings}
+
+    def _op(self, made: type[Op], call: ast.Call, more: Any, label: str | None, env: Env) -> None:
+        values = made.values()
+        given = self._bind(call.args, values, set(made.settings()), env, partial=bool(more))
+        order = iter(values)
+        given = {(name or next(order)): value for name, value in more} | given
+        for level in env.defaults:
+            own = level.get(made.name) or level.get(made.family) or {}
+            given = {key: value for key, value in own.items() if key in made.settings()} | given
+        inputs = [self.here, *(value for value in given.values() if isinstance(value, Value))]
+        settings = {key: value.shape if isinstance(value, Value) else value for key, value in given.items()}
+        name = env.scope.take(label)
+        op = _made(made, settings)
+        module, result = self._applied(op, inputs)
+        if isinstance(module, nn.Parameter):
+            if name is None or not env.scope.labelled:
+                raise Refused("a parameter without a name")
+            env.scope.module.register_parameter(name, module)
+        elif name is not None:
+            self._add(env.scope, name, module)
+        elif module.state_dict():
+            raise Refused(f"{op.name} without a name")
+        self.here = result
+        if name is not None:
+            env.scope.steps[name] = (result, None)
+
+    def _join(self, kind: str, along: str | None, values: list[Value]) -> Value:
+        if len(values) == 1:
+            return values[0]
+        return self._applied(_made(BY_NAME[kind], {"along": along} if along else {}), values)[1]
+
+    def _applied(self, op: Op, inputs: list[Value]) -> tuple[Any, Value]:
+        shapes = tuple(value.shape for value in inputs)
+        try:
+            facts, spelling = op.infer(shapes), op.lower(shapes)
+        except OpError as error:
+            raise Refused(str(error)) from None
+        if spelling.parameter:
+            weight = nn.Parameter(torch.empty(facts.weights[""]))
+            return weight, Value(weight, facts.shape, None)
+        try:
+            module, forward = _spelled(spelling)
+            data = forward(*(value.data for value in inputs))
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise Refused(f"{op.name}: {error}") from None
+        if 0 in data.shape:
+            raise Refused(f"{op.name} gives nothing")
+        shape = Shape(facts.shape.axes, tuple(data.shape[1:]))
+        return module, Value(data, shape, _stride(op, facts.window, shape, inputs))
+
+    # names
+
+    def labelled(self, body: Any) -> bool:
+        """Whether any step of a container has a label, on the text."""
+        return any(self._has_label(statement) for statement in body)
+
+    def _has_label(self, node: Any) -> bool:
+        match node:
+            case ast.Step():
+                macros = (self.definitions.get(link.callee, (None, False)) for link in node.links)
+                return node.label is not None or any(macro and self.labelled(found.body) for found, macro in macros if found)
+            case ast.Group():
+                return node.label is not None
+            case ast.Unused():
+                return True
+            case ast.Merge():
+                return any(self.labelled(branch) for branch in node.branches)
+            case ast.Residual(shortcut=ast.Shortcut() as shortcut):
+                return self.labelled(node.body) or shortcut.label is not None or self.labelled(shortcut.body)
+        return self.labelled(getattr(node, "body", ()))
+
+
+def _onward(outer: Value, made: Value) -> Value:
+    """A residual's result, its stride that of all before it too."""
+    if made.stride is None or outer.stride is None or len(made.stride) != len(outer.stride):
+        return made._replace(stride=() if made.stride == () else None)
+    return made._replace(stride=tuple(a * b for a, b in zip(outer.stride, made.stride, strict=True)))
+
+
+def _stride(op: Op, window: Any, shape: Shape, inputs: list[Value]) -> tuple[Fraction, ...] | None:
+    """The total stride behind an op; what goes to a size declares none."""
+    if not shape.spatial:
+        return ()
+    known = {value.stride for value in inputs}
+    if len(known) > 1:
+        known = {value.stride for value in inputs if any(size != 1 for size in value.shape.spatial)} or {inputs[0].stride}
+    before = known.pop() if len(known) == 1 else None
+    if window == "pointwise" or before is None:
+        return before
+    if not isinstance(window, Window) or getattr(op, "to", None) is not None:
+        return None
+    ups = window.up or (1,) * len(window.stride)
+    return tuple(Fraction(a * s, u) for a, s, u in zip(before, window.stride, ups, strict=True))
+
+
+def _made(op: type[Op], settings: dict[str, Any]) -> Op:
+    try:
+        return op(**settings)
+    except OpError as error:
+        raise Refused(str(error)) from None
+
+
+@cache
+def _helper(source: str, imports: tuple[str, ...], name: str) -> Any:
+    space: dict[str, Any] = {}
+    exec("\n".join((*imports, source)), space)  # noqa: S102 - an op's own helper
+    return space[name]
+
+
+@cache
+def _function(expression: str) -> Callable[..., torch.Tensor]:
+    body = expression.replace("{inputs}", "*x")
+    for k in range(8):
+        body = body.replace(f"{{{k}}}", f"x[{k}]")
+    return eval(f"lambda *x: {body}", {"torch": torch, "nn": nn})  # type: ignore[no-any-return] # noqa: S307
+
+
+def _spelled(spelling: Spelling) -> tuple[nn.Module, Callable[..., torch.Tensor]]:
+    if spelling.expression:
+        return nn.Module(), _function(spelling.expression)
+    helper = spelling.helper
+    made = _helper(helper.source, helper.imports, helper.name) if helper else getattr(nn, spelling.call.removeprefix("nn."))
+    module = made(*spelling.args, **spelling.settings)
+    return module, module
+
+
+def divisible(value: float, divisor: int) -> int:
+    """The nearest multiple, one up if below 0.9 of the value (Howard et al. 2017)."""
+    nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return nearest + divisor if nearest < 0.9 * value else nearest
+
+
+def _largest(*values: Any) -> Any:
+    return max(values[0] if len(values) == 1 else values)
+
+
+def _smallest(*values: Any) -> Any:
+    return min(values[0] if len(values) == 1 else values)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": _smallest, "max": _largest, "sum": sum, "len": len, "int": int, "round": round, "ceil": math.ceil,
+    "floor": math.floor, "sqrt": math.sqrt, "abs": abs, "divisible": divisible,
+}  # fmt: skip
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "**": lambda a, b: a**b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
