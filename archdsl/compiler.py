@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl import library
+from archdsl.analysis.cost import Cost, Costs
 from archdsl.analysis.state import check_names
 from archdsl.diagnostics import Diagnostic
 from archdsl.expand.files import Loader
@@ -22,6 +23,8 @@ from archdsl.syntax.spec import Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from archdsl.analysis.memory import Memory
+    from archdsl.analysis.requirements import Requirements
     from archdsl.emit.graph import Diagram
 
 Macs = Literal["exact", "torchinfo"]
@@ -76,7 +79,25 @@ class Network:
 
     def check(self) -> tuple[Diagnostic, ...]:
         """Warnings about a spec that compiles."""
-        return ()
+        from archdsl.analysis.warnings import warnings
+
+        return warnings(self.net)
+
+    def cost(self, macs: Macs = "exact") -> Cost:
+        """Parameters, buffers and multiply-accumulates for one image, in one of the two conventions."""
+        return Costs(self.net, macs).of_scope(self.net.scope)
+
+    def memory(self, *, batch: int = 1, dtype: str = "float32") -> Memory:
+        """Bytes of the weights, and of the activations that training keeps for the backward pass."""
+        from archdsl.analysis.memory import memory
+
+        return memory(self.net, batch, dtype)
+
+    def requirements(self) -> Requirements:
+        """The smallest input that works, whether all larger ones do, and what the sizes must be."""
+        from archdsl.analysis.checks import network_requirements
+
+        return network_requirements(self.net)
 
     def summary(
         self,

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> list[str]:
+    """The lines of a file, split once for all diagnostics in it."""
+    return text.splitlines()
 
 
 class Source(NamedTuple):
@@ -14,7 +21,7 @@ class Source(NamedTuple):
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1, without its newline; empty beyond the end."""
-        lines = self.text.splitlines()
+        lines = _lines(self.text)
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
 

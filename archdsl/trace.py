@@ -133,9 +133,14 @@ _OPERATIONS: dict[str, tuple[Callable[[Any, Any], Any], int]] = {
 }
 
 
+_NUMBERS = (int, float)
+
+
 def binary(symbol: str, left: Any, right: Any) -> Any:
     """`left symbol right` for two numbers, traced where one of them is."""
     function, strength = _OPERATIONS[symbol]
+    if type(left) in _NUMBERS and type(right) in _NUMBERS:
+        return function(left, right)
     value = function(_plain(left), _plain(right))
     if not isinstance(left, Traced) and not isinstance(right, Traced):
         return value
@@ -201,7 +206,7 @@ def _sum(terms: Mapping[str, tuple[Any, int]]) -> Any:
         source = f"{_operand(result, _SUM)} {symbol} {_operand(one, strength)}"
         value = _plain(result) + _plain(one) * (1 if factor > 0 else -1)
         result = traced(value, source, names_in(result) | names_in(one), _SUM)
-    if isinstance(result, Traced):
+    if isinstance(result, Traced) and all(result is not term for term, _ in terms.values()):
         result.linear = dict(terms)
         result.remake = lambda other: _sum_of(factor * other(term) for term, factor in terms.values())
     return 0 if result is None else result

@@ -88,10 +88,15 @@ def timed(function: Callable[[], Any], repeat: int) -> float:
 
 
 def all_facts(text: str, name: str) -> Callable[[], Any]:
-    """From text to every layer's shape, parameters, MACs, receptive field and the totals."""
+    """From text to shapes, weights, MACs, memory, receptive fields, the smallest input and the totals."""
     import archdsl
+    from archdsl.analysis.receptive import Fields
 
-    return lambda: archdsl.loads(text, name=name).to_json()
+    def facts() -> None:
+        network = archdsl.loads(text, name=name)
+        network.cost(), network.memory(), network.requirements(), Fields(network.net)
+
+    return facts
 
 
 def warm_analysis(runs: int) -> list[Row]:

@@ -238,9 +238,9 @@ class Interpreter:
             case ast.Let():
                 env.variables[node.name] = self.value(node.value, env)
             case ast.Unused():
-                before, flops = self.here, self.counter.get_total_flops()
+                before, flops, steps = self.here, self.counter.get_total_flops(), dict(env.scope.steps)
                 self._call(node.call, self.label(node.label, env), env)
-                self.here = before
+                self.here, env.scope.steps = before, steps
                 self.training_flops += self.counter.get_total_flops() - flops
             case _:
                 raise AssertionError(node)

@@ -12,6 +12,9 @@ import archdsl
 from archdsl.diagnostics import SpecError
 from archdsl.dims import at
 from archdsl.ir import Leaf, Net, leaves
+from archdsl.source import Source
+from archdsl.syntax.printer import print_yaml
+from archdsl.syntax.read import read
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -22,10 +25,21 @@ def compiled(text: str, **options: Any) -> Net:
 
 
 def net(body: str, *, head: str = "", input: str = "4x8x8", **params: Any) -> Net:
-    """A network of one body, which may be indented; `head` holds its blocks, macros and defaults."""
+    """A network of one body, which may be indented; `head` holds its blocks, macros and defaults.
+
+    The body is turned into YAML on the way, so that both spellings of all that is tested here are.
+    """
     parameters = f" ({', '.join(f'{key} = {value}' for key, value in params.items())})" if params else ""
     steps = indent(dedent(body.strip("\n")), "  ")
-    return compiled(f"{dedent(head)}\nnet a{parameters}\n  input {input}\n{steps}\n")
+    text = f"{dedent(head)}\nnet a{parameters}\n  input {input}\n{steps}\n"
+    yaml = print_yaml(read(Source("<text>.arch", text)))
+    expected, found = compiled(text), compiled(yaml, name="<text>.yaml")
+    assert (layers(found), state_dict(found), found.outputs) == (
+        layers(expected),
+        state_dict(expected),
+        expected.outputs,
+    )
+    return found
 
 
 def outs(found: Net) -> dict[str, int]:

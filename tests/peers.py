@@ -17,7 +17,10 @@ FILES = {
     "alexnet": "alexnet",
     "densenet": "densenet",
     "googlenet": "googlenet",
+    "inception_v": "inception",
     "resnet": "resnet",
+    "resnext50_32x4d": "resnet",
+    "squeezenet1_": "squeezenet",
     "vgg": "vgg",
 }
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import torch
-from interpreter import Interpreter, Refused
+from interpreter import BATCH, Interpreter, Refused
+from test_memory import image_for, saved_bytes
 from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
+from archdsl.analysis.checks import network_requirements
 from archdsl.analysis.cost import Costs
+from archdsl.analysis.memory import memory
 from archdsl.analysis.state import state_dict
 from archdsl.compiler import Network
 from archdsl.diagnostics import SpecError
@@ -50,6 +53,8 @@ def check(spec: Spec, sizes: Sizes, rng: random.Random) -> bool:
     assert isinstance(run, Interpreter), run
     agrees(network, run)
     the_built_module_agrees(network, run)
+    memory_agrees(network)
+    requirements_hold(spec, text, network.net, rng)
     for other in _other_sizes(sizes, rng):
         other_sizes_agree(spec, text, other)
     return True
@@ -137,3 +142,28 @@ def other_sizes_agree(spec: Spec, text: str, sizes: Sizes) -> None:
     assert isinstance(network, SpecError) == isinstance(run, Refused), (sizes, network, run)
     if isinstance(network, Network) and isinstance(run, Interpreter):
         agrees(network, run)
+
+
+def memory_agrees(network: Network) -> None:
+    """What a training step keeps are the storages that autograd saves."""
+    assert memory(network.net, BATCH).activations == saved_bytes(network.build(), image_for(network))
+
+
+def requirements_hold(spec: Spec, text: str, net: Net, rng: random.Random) -> None:
+    """The smallest valid input is valid, what is smaller isn't, and all above is where it is said to be."""
+    asked = network_requirements(net)
+    if asked.undecided or asked.smallest is None or not asked.smallest:
+        return
+    smallest = asked.smallest
+    tried = [(smallest, True)]
+    for name, size in smallest.items():
+        if size > 1:
+            tried.append((smallest | {name: rng.choice([size - 1, rng.randint(1, size - 1)])}, False))
+    if asked.all_above:
+        tried.append(({name: size + rng.randint(0, 9) for name, size in smallest.items()}, True))
+    for sizes, valid in tried:
+        at_sizes = tuple(int(at(size, sizes)) for size in net.input.sizes)
+        if any(size > 64 for size in at_sizes):
+            continue
+        assert isinstance(compiled(text, at_sizes), Network) == valid, (asked, at_sizes)
+        assert isinstance(interpreted(spec, at_sizes), Interpreter) == valid, (asked, at_sizes)

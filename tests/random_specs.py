@@ -350,7 +350,7 @@ class Grower:
             for name, (_, inner) in scope.steps.items():
                 found.setdefault(name, [(name,), *_within(name, inner)])
             scope = scope.parent
-        return [tuple(Label((name,)) for name in path) for paths in found.values() for path in paths if all(path)]
+        return [tuple(Label((name,)) for name in path) for paths in found.values() for path in paths if "batch" not in self.run.find(tuple(Label((name,)) for name in path), env).shape.axes]
 
     # steps
 

@@ -9,12 +9,13 @@ from textwrap import indent
 from typing import NamedTuple
 
 import pytest
-from network_facts import weights
+from network_facts import macs, params, weights
 
 import archdsl
 from archdsl import library
 from archdsl.diagnostics import SpecError
 from archdsl.source import Source
+from archdsl.syntax import words
 from archdsl.syntax.read import read
 from archdsl.syntax.spec import Spec
 
@@ -45,6 +46,10 @@ class Snippet(NamedTuple):
         found = re.search(r"\w+\.(?:arch|yaml)", self.about)
         return found[0] if found else f"line{self.line}.{self.language}"
 
+    def follows(self, other: Snippet) -> bool:
+        """Only an empty line stands between the two."""
+        return self.line == other.line + other.text.count("\n") + 3
+
     @property
     def tree(self) -> Spec:
         return read(Source(self.name, self.spec))
@@ -64,17 +69,18 @@ def prelude() -> str:
 
 
 SPECS = [one for one in snippets() if one.language in ("arch", "yaml")]
+CHAINED = list(zip(snippets(), snippets()[1:], strict=False))
 PAIRS = [
     (first, second)
-    for first, second in zip(snippets(), snippets()[1:], strict=False)
-    if {first.language, second.language} == {"arch", "yaml"} and first.about == second.about and "." not in first.about
+    for first, second in CHAINED
+    if second.follows(first) and {first.language, second.language} == {"arch", "yaml"} and "." not in first.about
 ]
+# Keys stand below both spellings of their network.
 KEYS = [
     (before, shown)
-    for at, shown in enumerate(snippets())
+    for other, first, shown in zip(snippets(), snippets()[1:], snippets()[2:], strict=False)
     if shown.language == "keys"
-    for before in snippets()[at - 2 : at]
-    if before.language in ("arch", "yaml")
+    for before in ((other, first) if first.follows(other) else (first,))
 ]
 
 
@@ -124,7 +130,9 @@ def test_keys_are_as_shown(snippet: Snippet, shown: Snippet, folder: Path) -> No
 def test_every_page_links_to_pages_that_exist() -> None:
     for page in DOCS.glob("*.md"):
         text = page.read_text()
-        headings = {re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-") for line in re.findall("^#+ .*$", text, re.M)}
+        headings = {
+            re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in re.findall("^#+ (.*)$", text, re.M)
+        }
         for target in re.findall(r"\]\(([^)\s]+)\)", _FENCE.sub("", text)):
             if target.startswith("#"):
                 assert target[1:] in headings, (page, target)
@@ -132,6 +140,14 @@ def test_every_page_links_to_pages_that_exist() -> None:
                 assert (DOCS / target.split("#")[0]).exists(), (page, target)
 
 
-def test_the_overview_lists_the_shipped_networks() -> None:
-    text = (DOCS / "index.md").read_text()
-    assert [name for name in library.names() if f"`{name}`" not in text] == []
+def test_the_overview_lists_the_shipped_networks_with_their_numbers() -> None:
+    rows = re.findall(r"^\| `(\w+)`\*? \|.*\| ([\d,]+) \| ([\d,]+) \|$", (DOCS / "index.md").read_text(), re.MULTILINE)
+    assert [name for name, _, _ in rows] == sorted(path.stem for path in library.folder().glob("*.yaml"))
+    for name, counted, multiplied in rows:
+        net = archdsl.load(name).net
+        assert (counted, multiplied) == (f"{params(net):,}", f"{macs(net):,}"), name
+
+
+def test_every_construct_is_explained() -> None:
+    text = (DOCS / "language.md").read_text()
+    assert [word for word in sorted(words.CONSTRUCTS | set(words.FILE_WORDS)) if f"`{word}" not in text] == []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
-from network_facts import layers, net, output, refused, state_dict
+from network_facts import compiled, layers, net, output, refused, state_dict
+
+import archdsl
 
 # The numbering rules of section 5, one after the other.
 NAMES = {
@@ -110,3 +114,10 @@ def test_a_folded_loop_is_the_loop_written_out(body: str) -> None:
     assert layers(folded) == layers(unfolded)
     assert state_dict(folded) == state_dict(unfolded)
     assert output(folded) == output(unfolded)
+
+
+@pytest.mark.parametrize("body", FOLDED)
+def test_the_module_has_the_names_of_the_network(body: str) -> None:
+    text = f"net a\n  input 4x8x8\n{indent(body.replace('@', ''), '  ')}"
+    module = archdsl.loads(text).build(device="meta")
+    assert {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()} == state_dict(compiled(text))

@@ -256,3 +256,29 @@ def test_parameters_and_what_follows_flatten_may_depend_on_the_inputs_size() -> 
     body = "add\n  - skip\n  - pos: parameter [4, here.height, here.width]\nflatten\nfc: linear 3"
     assert weights(net(body)) == {"pos": (4, 8, 8), "fc.weight": (3, 256), "fc.bias": (3,)}
     assert refused(body, input="4xHxW") == ["symbolic-weight"]
+
+
+def test_what_an_op_or_block_carries_counts_as_given() -> None:
+    head = """
+        block unit (width, times = 2)
+          c: conv 1x1, width * times
+        block b (layer = conv(3x3, bias = no), inner = unit(times = 3))
+          a: layer 5, pad same
+          k: inner 4
+          j: inner 4, times 1
+    """
+    found = net("x: b\ny: b layer = conv(stride = 2, kernel = 1x1), inner = unit(times = 1)", head=head)
+    assert outs(found) == {"x.a": 5, "x.k.c": 12, "x.j.c": 4, "y.a": 5, "y.k.c": 4, "y.j.c": 4}
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [("unit(zz = 3)", "unknown-setting"), ("unit(1, 2, 3)", "unknown-setting"), ("unit(1, 2)", "surplus-value")],
+)
+def test_what_a_block_cant_carry(value: str, code: str) -> None:
+    head = f"block unit (width, times = 2)\n  c: conv 1x1, width\nblock b (inner = {value})\n  k: inner 4"
+    assert refused("x: b", head=head) == [code]
+
+
+def test_a_default_is_for_settings_only() -> None:
+    assert refused("c: conv 3x3, 4", head="default conv out 5") == ["unknown-setting"]

@@ -58,7 +58,9 @@ def test_the_source_reads_as_agreed(name: str, overwrite_golden: bool) -> None:
 def test_the_same_network_has_the_same_source_in_every_process() -> None:
     code = "import archdsl; print(archdsl.load('googlenet').source, end='')"
     runs = [
-        subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
         for seed in ("1", "2")
     ]
     assert runs[0] == runs[1] == archdsl.load("googlenet").source.encode()

@@ -98,4 +98,10 @@ def test_sides_of_a_size_are_told_by_place() -> None:
 
 
 def test_arguments_shadow_nothing_that_the_source_uses() -> None:
-    assert [python_name(name) for name in ("width", "class", "nn", "max", "self")] == ["width", "class_", "nn_", "max_", "self_"]
+    assert [python_name(name) for name in ("width", "class", "nn", "max", "self")] == [
+        "width",
+        "class_",
+        "nn_",
+        "max_",
+        "self_",
+    ]

@@ -132,11 +132,18 @@ class Activations:
         shared = runs_in_place or facts.alias
         storage = inputs[0] if shared else _made(facts)
         run.storages[output], run.gradients[output] = storage, gradient
-        if gradient:
-            saves = facts.saves_in_place if runs_in_place else facts.saves
-            run.kept = run.kept.plus(self._save(saves, inputs, storage))
+        if not gradient:
+            return
+        saves = facts.saves_in_place if runs_in_place else facts.saves
+        if facts.saves_first is not None and not run.gradients[step.inputs[0]]:
+            saves = facts.saves_first
+        if step.op.inputs[0] > 1 and saves:
+            saves, inputs = _factors(saves, inputs, [run.gradients[value] for value in step.inputs])
+        else:
+            inputs = inputs[:1]  # a second one is there for its size only
+        run.kept = run.kept.plus(self._save(saves, inputs, storage))
 
-    def _save(self, saves: tuple[str | Extra, ...], inputs: list[_Storage], output: _Storage) -> _Kept:
+    def _save(self, saves: Iterable[str | Extra], inputs: list[_Storage], output: _Storage) -> _Kept:
         """Marks what an op saves; the bytes of what is neither its input nor its output."""
         each: Dim = 0
         once: Dim = 0
@@ -204,6 +211,17 @@ class Activations:
             made = _Storage(storage.elements, None, storage.saved, storage.batch)
         run.storages[value] = made
         return made
+
+
+def _factors(
+    saves: tuple[str | Extra, ...], inputs: list[_Storage], gradients: list[bool]
+) -> tuple[tuple[str | Extra, ...], list[_Storage]]:
+    """What is kept of a product from left to right: a factor for the gradient of what it is multiplied with."""
+    partial = [item for item in saves if isinstance(item, Extra)]
+    kept = [item for item, wanted in zip(partial, gradients[2:], strict=True) if wanted]
+    for_others = [gradients[1], *(any(gradients[:k]) for k in range(1, len(inputs)))]
+    words = tuple(item for item in saves if isinstance(item, str))
+    return (*words, *kept), [one for one, wanted in zip(inputs, for_others, strict=True) if wanted]
 
 
 def _made(facts: Facts) -> _Storage:

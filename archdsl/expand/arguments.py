@@ -9,7 +9,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.expand import errors
 from archdsl.expand.environment import MISSING, Env, InitRule
 from archdsl.expand.evaluate import evaluate, undefined
-from archdsl.expand.values import Given, show
+from archdsl.expand.values import Given, Partial, show
 from archdsl.ops.base import Op
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
@@ -103,6 +103,26 @@ def bind(
     }
 
 
+def bind_on(args: tuple[Arg, ...], more: Partial, signature: Signature, env: Env, span: Span) -> dict[str, Given]:
+    """The same for a callee that carries settings of its own (`norm = layernorm(eps = 1e-6)`); the call's win."""
+    order = iter((*signature.values, *signature.in_order))
+    carried: dict[str, Given] = {}
+    for name, value in more.args:
+        key = next(order, None) if name is None else name
+        if key is None or key not in (*signature.values, *signature.settings):
+            raise SpecError(unknown_setting(str(name or value), signature, span, env.path))
+        carried[key] = Given(value, span)
+    open_values = tuple(name for name in signature.values if name not in carried)
+    rest = Signature(
+        signature.callee,
+        open_values,
+        (*signature.settings, *(name for name in signature.values if name in carried)),
+        tuple(name for name in signature.in_order if name not in carried),
+        signature.inits,
+    )
+    return {**carried, **bind(args, rest, env, span)}
+
+
 def _read(arg: Arg, signature: Signature, place: Place) -> tuple[str | None, Expression, bool | None]:
     """An argument's setting (None: given in order), its expression, and True where it is a flag switched on."""
     if arg.name is not None:
@@ -189,13 +209,17 @@ def unknown_callee(name: str, span: Span, known: Iterable[str], path: tuple[str,
     """For a name that no operation, block or macro has."""
     near = did_you_mean(name, known)
     help = f"did you mean `{near}`?" if near else "`archdsl ops` lists the operations; blocks are defined in the file"
+    if span.source.line(span.line)[: span.column - 1].rstrip().endswith(","):
+        help = "in brackets a comma separates items: put quotes around a step that holds one"
     return errors.UnknownCallee(span, path=path, name=name, help=help)
 
 
 def missing_value(name: str, callee: str, signature: str, path: tuple[str, ...], span: Span) -> SpecError:
     """For a value that a call must give and doesn't."""
     what = f"`{callee}` needs a value for `{name}`"
-    return SpecError(errors.MissingValue(span, path=path, what=what, expected=signature))
+    behind = span.source.line(span.end_line)[span.end_column - 1 :].lstrip()
+    help = "what stands behind `#` is a comment" if behind.startswith("#") else ""
+    return SpecError(errors.MissingValue(span, path=path, what=what, expected=signature, help=help))
 
 
 def written(expression: Expression) -> str:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from archdsl.diagnostics import SpecError
 from archdsl.expand import errors
-from archdsl.expand.arguments import Signature, bind, flag_error, missing_value, refuse, unknown_callee
+from archdsl.expand.arguments import Signature, bind, bind_on, flag_error, missing_value, refuse, unknown_callee
 from archdsl.expand.builder import Builder, Taps
 from archdsl.expand.defaults import python_default, read_defaults, read_inits
 from archdsl.expand.environment import MISSING, Definition, Env, Session
 from archdsl.expand.evaluate import evaluate
-from archdsl.expand.names import name_of, naming_for, resolve_step, step_name, tap_values
+from archdsl.expand.names import naming_for, resolve_step, step_name, tap_values
 from archdsl.expand.reads import reads_of_body
 from archdsl.expand.replay import Unlike, replay
 from archdsl.expand.values import TYPES, Given, Partial, StepValue, fits, type_of
-from archdsl.ir import Scope
+from archdsl.ir import Name, Scope, spell
 from archdsl.shape import Shape
 from archdsl.source import Span
 from archdsl.syntax.errors import TooDeep
-from archdsl.syntax.expression import Label, StepPath, Word
+from archdsl.syntax.expression import Label, Literal, StepPath, Word
 from archdsl.syntax.spec import Call, Group, Param, Step
 from archdsl.trace import integral, python_name, substitute, variable
 
 DEPTH = 60
+# Macros are put in one by one, unlike blocks, which are expanded once for equal arguments.
+MACROS = 10_000
 
 
 def call_block(
@@ -37,28 +40,31 @@ def call_block(
     shape, here = builder.here, builder.current
     steps = tuple(resolve_given(name, values, env) for name, value in values.items() if isinstance(value, StepValue))
 
-    def make(taps: Taps) -> tuple[Scope, tuple[int, ...]]:
-        return enter(definition, values, shape, env.at(_place(label, node.name, env)), taps), steps
+    taken = None if label is None else step_name(label, node.name, True, env, call.span)
+    place = _place(taken, node.name, env)
 
-    scope, _ = make(())
-    name = step_name(label, node.name, has_keys(scope), env, call.span)
+    def make(taps: Taps) -> tuple[Scope, tuple[int, ...]]:
+        return enter(definition, values, shape, env.at(place), taps), steps
+
+    made = make(())
+    name = taken or step_name(None, node.name, has_keys(made[0]), env, call.span)
     arguments = (*values.items(), ("in_channels", shape.channels))
+    told = None
     if env.session.trace:
         replacements = {python_name(key): value for key, value in arguments}
-        builder.add_call(name, make, arguments, call.span, lambda result: _in_terms_of(result, replacements))
-    else:
-        builder.add_call(name, make, arguments, call.span, lambda result: result)
+        told = partial(_in_terms_of, replacements=replacements)
+    builder.add_call(name, made, make, arguments, call.span, told)
     if unused:
         builder.steps[-1] = builder.steps[-1]._replace(unused=True)  # type: ignore[call-arg]
         builder.current = here
 
 
-def _place(label: Label | None, name: str, env: Env) -> str:
+def _place(name: Name | None, block: str, env: Env) -> str:
     """What messages call a block's level: its label, or its number with the block's name."""
-    if label is not None:
-        return "".join(map(str, name_of(label, env)))
+    if name is not None:
+        return spell(name)
     naming = env.builder.naming
-    return name if naming.labelled else f"{naming.counters.get('', 0)} ({name})"
+    return block if naming.labelled else f"{naming.counters.get('', 0)} ({block})"
 
 
 def _in_terms_of(shape: Shape, replacements: dict[str, Any]) -> Shape:
@@ -164,6 +170,10 @@ def call_macro(definition: Definition, call: Call, label: Label | None, env: Env
         inner = Call(span=call.span, callee=call.callee, args=call.args)
         env.session.expand((Group(span=call.span, label=label, body=(Step(span=call.span, links=(inner,)),)),), env)
         return
+    env.session.macros += 1
+    if env.session.macros > MACROS:
+        what = f"more than {MACROS:,} calls of macros"
+        raise SpecError(errors.TooLarge(call.span, path=env.path, what=what, limit=f"{MACROS:,}", variable=""))
     values = bind_params(definition, call, None, env)
     unit = definition.unit
     inner_env = Env(
@@ -199,32 +209,41 @@ def bind_params(definition: Definition, call: Call, more: Partial | None, env: E
     steps = {param.name for param in node.params if param.type == "step"}
     if steps:
         env = _seeing_steps(call, signature, steps, env)
-    given = bind(call.args, signature, env, call.span, partial=more is not None)
-    if more is not None:
-        order = iter((*signature.values, *signature.settings))
-        given = {**{name or next(order): Given(value, call.span) for name, value in more.args}, **given}
-    values: dict[str, Any] = {}
-    home = Env(
-        session=env.session,
-        unit=definition.unit,
-        builder=env.builder,
-        input=env.input,
-        variables=dict(definition.unit.lets),
-        path=env.path,
+    given = (
+        bind(call.args, signature, env, call.span)
+        if more is None
+        else bind_on(call.args, more, signature, env, call.span)
     )
+    values: dict[str, Any] = {}
+    home = env_of(definition, env)
+    home.variables.update(definition.unit.lets)
     for param in node.params:
         item = given.get(param.name)
         if item is None and param.default is None:
             raise missing_value(param.name, node.name, str(signature), env.path, call.span)
-        kind = param_type(param, home)
-        if item is not None and kind in ("op", "block"):
-            _callable(item, definition, env)
+        kind, default = _told(param, home)
         if item is None:
-            assert param.default is not None
-            item = Given(evaluate(param.default, home), param.span, param.default)
+            item = default
+        elif kind in ("op", "block"):
+            _callable(item, definition, env)
         values[param.name] = checked(param.name, item, kind, node.name, env)
         home.variables[param.name] = values[param.name]
     return values
+
+
+def _told(param: Param, home: Env) -> tuple[str | None, Given]:
+    """A parameter's type and default; both are found once where the default is plain."""
+    plain = isinstance(param.default, Literal) or param.default is None
+    known = home.session.params.get(id(param)) if plain else None
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    kind = param_type(param, home)
+    value = None if param.default is None else evaluate(param.default, home)
+    told = kind, Given(value, param.span, param.default)
+    if plain:
+        home.session.params[id(param)] = told
+        home.session.keep(param)
+    return told
 
 
 def _callable(item: Given, definition: Definition, env: Env) -> None:

@@ -93,7 +93,7 @@ def _container(label: Label | None, body: Body, env: Env, span: Span) -> None:
         expand_body(body, inner.at(title) if label is not None else inner)
         return child.finish(taps=tap_values(child, taps)), tuple(child.captures)
 
-    builder.add_call(name, make, (), span, lambda result: result)
+    builder.add_call(name, make(()), make, (), span)
 
 
 def _repeat(node: Repeat, env: Env) -> None:
@@ -306,7 +306,10 @@ def _let(node: Let, env: Env) -> None:
 
 
 def _unused(node: Unused, env: Env) -> None:
+    named = dict(env.builder.named)
     apply_call(node.call, node.label, env, unused=True)
+    # It never runs, so nothing can continue from it.
+    env.builder.named = named
 
 
 _EXPAND: dict[type, Callable[[Any, Env], None]] = {

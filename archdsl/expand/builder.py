@@ -21,7 +21,8 @@ LIMIT = 100_000
 
 Jump = tuple[int | Fraction, ...] | None
 Taps = tuple[str, ...]
-Remake = Callable[[Taps], "tuple[Scope, tuple[int, ...]]"]
+Made = tuple[Scope, tuple[int, ...]]
+Remake = Callable[[Taps], Made]
 
 
 class Naming:
@@ -157,13 +158,18 @@ class Builder:
     def add_call(
         self,
         name: Name,
+        made: Made,
         make: Remake,
         arguments: tuple[tuple[str, Any], ...],
         span: Span,
-        results: Callable[[Shape], Shape],
+        told: Callable[[Shape], Shape] | None = None,
     ) -> None:
-        """Enters the scope that `make` gives; its main result becomes current."""
-        scope, captured = make(())
+        """Enters a scope; its main result becomes current.
+
+        make: the scope again with taps. told: its results' shapes in this scope's terms, where they differ.
+        """
+        scope, captured = made
+        results = told or _as_they_are
         self._count(span, scope.name)
         start = self.current
         jump = compose(self.jumps[start], scope.jump)
@@ -241,8 +247,12 @@ class Builder:
     def _count(self, span: Span, name: str) -> None:
         self.session.distinct += 1
         if self.session.distinct > LIMIT:
-            what = f"the network has more than {LIMIT} distinct steps"
-            raise SpecError(errors.TooLarge(span, what=what, limit=LIMIT, variable=""))
+            what = f"the network has more than {LIMIT:,} distinct steps"
+            raise SpecError(errors.TooLarge(span, what=what, limit=f"{LIMIT:,} distinct steps", variable=""))
+
+
+def _as_they_are(shape: Shape) -> Shape:
+    return shape
 
 
 def _ones(shape: Shape) -> Jump:

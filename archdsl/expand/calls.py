@@ -9,12 +9,12 @@ from archdsl.dims import Sym
 from archdsl.expand import errors
 from archdsl.expand.arguments import (
     bind,
+    bind_on,
     flag_error,
     refuse,
     signature_of,
     surplus_value,
     unknown_callee,
-    unknown_setting,
     written,
 )
 from archdsl.expand.blocks import call_block, call_macro
@@ -40,6 +40,9 @@ def apply_call(call: Call, label: Label | None, env: Env, *, unused: bool = Fals
     if callee is None:
         return
     if callee == "skip":
+        if label is not None:
+            what = "`skip` is no step, so it takes no name"
+            raise SpecError(errors.InvalidName(label.span, path=env.path, what=what, help="`identity` is a step"))
         _no_arguments(call, env)
         return
     definition = env.unit.definitions.get(callee)
@@ -118,9 +121,8 @@ def make_op(
             made = session.op_cache.get(key)
             if made is not None:
                 return made  # type: ignore[no-any-return]
-    given = bind(args, signature_of(op_class), env, span, partial=more is not None)
-    if more is not None:
-        given = {**_partial_values(more, op_class, env, span), **given}
+    signature = signature_of(op_class)
+    given = bind(args, signature, env, span) if more is None else bind_on(args, more, signature, env, span)
     if any(isinstance(item.value, StepValue) for item in given.values()):
         session.shape_reads += 1
     settings = {name: _setting(item.value) for name, item in given.items() if not isinstance(item.value, InitRule)}
@@ -144,17 +146,6 @@ def make_op(
 
 def _setting(value: Any) -> Any:
     return value.shape if isinstance(value, StepValue) else value
-
-
-def _partial_values(more: Partial, op_class: type[Op], env: Env, span: Span) -> dict[str, Given]:
-    order = iter(op_class.values())
-    values = {}
-    for name, value in more.args:
-        key = name if name is not None else next(order, None)
-        if key is None or key not in op_class.settings():
-            raise SpecError(unknown_setting(str(name), signature_of(op_class), span, env.path))
-        values[key] = Given(value, span)
-    return values
 
 
 def _setting_error(error: OpError, callee: str, given: dict[str, Given], env: Env, span: Span) -> SpecError:

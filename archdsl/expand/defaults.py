@@ -19,7 +19,7 @@ def read_defaults(entries: tuple[Settings, ...], env: Env) -> Defaults:
     for entry in entries:
         op = _op(entry, env)
         signature = signature_of(op)
-        everything = Signature(op.name, (), (*signature.values, *signature.settings))
+        everything = Signature(op.name, (), signature.settings)  # values stand at the call
         read[op.name] = {**read.get(op.name, {}), **bind(entry.args, everything, env, entry.span, partial=True)}
     return read
 

@@ -71,9 +71,11 @@ class Session:
         "distinct",
         "expand",
         "init_cache",
+        "macros",
         "memo",
         "op_cache",
         "ops",
+        "params",
         "resolve",
         "scopes",
         "shape_reads",
@@ -88,11 +90,13 @@ class Session:
         self.ops = ops
         self.decided: set[str] = set()
         self.distinct = 0
+        self.macros = 0  # how many have been put in
         self.memo: dict[Any, Any] = {}
         self.scopes: dict[Any, Any] = {}
         self.op_cache: dict[Any, Any] = {}
         self.init_cache: dict[Any, tuple[tuple[str, Init], ...]] = {}
         self.alive: dict[int, Any] = {}
+        self.params: dict[int, Any] = {}  # the types and plain defaults of parameters
         self.alive_reads: dict[int, Any] = {}
         self.shape_reads = 0  # how often a decision has read a shape
         self.templates: dict[Any, Scope] = {}  # blocks expanded without reading one

@@ -245,7 +245,7 @@ class TooLarge(Diagnostic):
 
     code = "too-many-steps"
     message = "{what}"
-    expected = "at most {limit:,} distinct steps"
+    expected = "at most {limit}"
     help = "equal repetitions are free: the body here differs in each (it reads `{variable}`)"
 
 

@@ -132,7 +132,22 @@ def _word(node: Word, env: Env) -> Any:
 
 
 def _list(node: ListOf, env: Env) -> tuple[Any, ...]:
-    return tuple(evaluate(item, env) for item in node.items)
+    items = tuple(evaluate(item, env) for item in node.items)
+    if any(type(item) is tuple for item in items) and _is_longer(items, LONGEST):
+        raise fail(env, node.span, "this list is too long", expected=f"at most {LONGEST:,} items, with those of its lists")
+    return items
+
+
+def _is_longer(items: tuple[Any, ...], limit: int) -> bool:
+    """Whether lists within lists have more items than that in all; stops counting there."""
+    pending, count = [items], 0
+    while pending:
+        inner = pending.pop()
+        count += len(inner)
+        if count > limit:
+            return True
+        pending += [item for item in inner if type(item) is tuple]
+    return False
 
 
 def span_of_range(node: Range, env: Env) -> range:

@@ -109,7 +109,7 @@ def _limit(total: int, env: Env, index: str, span: Span) -> None:
     """Refuses a loop of too many distinct iterations before any is expanded."""
     if total * env.builder.pending > LIMIT - env.session.distinct:
         what = f"{total:,} repetitions that differ from each other"
-        raise SpecError(errors.TooLarge(span, path=env.path, what=what, limit=LIMIT, variable=index))
+        raise SpecError(errors.TooLarge(span, path=env.path, what=what, limit=f"{LIMIT:,} distinct steps", variable=index))
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def expand_dense(node: Dense, env: Env, expand: Expand, concatenate: Callable[[t
     if node.index != "i":
         check_new_name(node.index, env, node.span)
     total = count(node.count, env, "the number of repetitions")
-    _limit(total, env, node.index, node.span)
+    _limit(2 * total, env, node.index, node.span)  # each iteration has a concatenation of its own
     builder = env.builder
     with _repeated(total, builder):
         for k in range(total):

@@ -75,10 +75,11 @@ def step_name(label: Label | None, callee: str, has_key: bool, env: Env, span: S
 
 def is_labelled(body: Body, env: Env) -> bool:
     """Whether any step of a container has a label: through loops and merges, macros put in, before guards."""
-    return any(_has_label(statement, env, ()) for statement in body)
+    return any(_has_label(statement, env, set()) for statement in body)
 
 
-def _has_label(statement: Any, env: Env, macros: tuple[str, ...]) -> bool:
+def _has_label(statement: Any, env: Env, macros: set[str]) -> bool:
+    """`macros`: those that have been looked into; each is once."""
     if isinstance(statement, StepNode):
         if statement.label is not None:
             return True
@@ -97,11 +98,12 @@ def _has_label(statement: Any, env: Env, macros: tuple[str, ...]) -> bool:
     return isinstance(statement, Unused)
 
 
-def _macro_labelled(callee: str, env: Env, macros: tuple[str, ...]) -> bool:
+def _macro_labelled(callee: str, env: Env, macros: set[str]) -> bool:
     definition = env.unit.definitions.get(callee)
     if definition is None or not definition.macro or callee in macros:
         return False
-    return any(_has_label(inner, env, (*macros, callee)) for inner in definition.node.body)
+    macros.add(callee)
+    return any(_has_label(inner, env, macros) for inner in definition.node.body)
 
 
 def resolve_step(labels: tuple[Label, ...], env: Env, span: Span) -> int:
@@ -111,7 +113,7 @@ def resolve_step(labels: tuple[Label, ...], env: Env, span: Span) -> int:
         if isinstance(given, StepValue):
             return _step_value(given, env.builder)
     names = tuple("".join(map(str, name_of(label, env))) for label in labels)
-    value = _seek(env.builder, names)
+    value = None if env.builder is None else _seek(env.builder, names)
     if value is None:
         path = ".".join(names)
         known = tuple(dict.fromkeys(name for builder in _outward(env.builder) for name in builder.named))
@@ -180,7 +182,8 @@ def shape_of_step(path: StepPath, env: Env) -> Shape:
         shape = None if found is None else _shape_inside(builder.steps[found[1]], builder.shapes[found[0]], names[1:])
         if shape is not None:
             return shape
-    return env.builder.shapes[resolve_step(path.labels, env, path.span)]
+    value = resolve_step(path.labels, env, path.span)
+    return env.builder.shapes[value]
 
 
 def _shape_inside(step: Step, shape: Shape, names: tuple[str, ...]) -> Shape | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,7 +50,7 @@ def expand(
     trace: numbers remember how they were computed, for the emitted source.
     """
     chain = chain_of(spec, loader)
-    with _deep_recursion():
+    with _undisturbed():
         net, decided = _expand(chain, loader, params or {}, input, trace, frozenset())
         if decided:
             # What decides the structure can't be an argument of the emitted class: its values are written out.
@@ -58,14 +59,20 @@ def expand(
 
 
 @contextmanager
-def _deep_recursion() -> Iterator[None]:
-    """Bodies and calls nest within limits of their own, which lie above Python's default."""
-    before = sys.getrecursionlimit()
+def _undisturbed() -> Iterator[None]:
+    """A deeper stack than Python's own, for bodies and calls nest within limits of their own; no garbage collection.
+
+    All that an expansion makes lives on in its network: searching it for garbage, again and again, would double the time.
+    """
+    before, collecting = sys.getrecursionlimit(), gc.isenabled()
     sys.setrecursionlimit(max(before, 20_000))
+    gc.disable()
     try:
         yield
     finally:
         sys.setrecursionlimit(before)
+        if collecting:
+            gc.enable()
 
 
 def _expand(
@@ -231,7 +238,8 @@ def _outputs(chain: Chain, builder: Builder) -> tuple[Output, ...]:
     base = chain.base
     repeated = next((name for name in names if names.count(name) > 1 or name == main.name), None)
     if repeated is not None:
-        raise SpecError(errors.DuplicateOutput(base.span, what=f"two outputs are called `{repeated}`", expected=""))
+        place = mention(base.span, repeated, "output")
+        raise SpecError(errors.DuplicateOutput(place, what=f"two outputs are called `{repeated}`", expected=""))
     if not base.returns:
         return (main, *sides)
     declared = set(_declared(base.layers or ()))

@@ -21,6 +21,7 @@ from archdsl.ops.base import Op
 from archdsl.ops.settings import SettingError
 from archdsl.source import Span
 from archdsl.syntax import expression as ex
+from archdsl.syntax.limits import DIAGNOSTICS
 from archdsl.syntax.spec import (
     BlockDef,
     Body,
@@ -76,7 +77,7 @@ def mistakes(spec: Spec, unit: Unit, session: Session) -> tuple[Diagnostic, ...]
     resolver.settings(spec.defaults, network)
     resolver.inits(spec.inits, network)
     resolver.body(spec.layers or (), network)
-    return tuple(resolver.found)
+    return tuple(resolver.found[:DIAGNOSTICS])
 
 
 def _written(expression: ex.Literal | ex.SizeLiteral) -> Any:
@@ -133,11 +134,13 @@ class _Resolver:
                 self.found.append(unknown_callee(entry.op, entry.span.word(entry.op), self.session.ops))
             else:
                 signature = signature_of(op)
-                everything = Signature(op.name, (), (*signature.values, *signature.settings))
+                everything = Signature(op.name, (), signature.settings)  # values stand at the call
                 self.arguments(entry.args, everything, scope, entry.span, partial=True)
 
     def body(self, body: Body, scope: _Scope) -> None:
         for statement in body:
+            if len(self.found) >= DIAGNOSTICS:
+                return
             if isinstance(statement, Let):
                 self.new_name(statement.name, statement.span, scope)
                 self.value(statement.value, scope, needed=False)

@@ -127,8 +127,10 @@ class Facts(NamedTuple):
     work: the factors of the multiply-accumulates of convolutions, linear layers and matrix products; no bias (design:
         half of `torch.utils.flop_counter`). None for no work; multiplied out only by those who ask.
     window: how far an output position sees: a Window, POINTWISE or GLOBAL.
-    saves: what autograd keeps for the backward pass in training: "input" (each of several), "output" or an Extra.
+    saves: what autograd keeps for the backward pass in training: "input", "output" or an Extra. Of a merge "input" is
+        each factor of a product from left to right, and the Extras are the partial products.
     saves_in_place: the same where the module runs in place, for those that can.
+    saves_first: the same where the input needs no gradient, so that only weights do; None: no different.
     alias: the output is a view of the input, or (identity, dropout of 0) the input itself.
     checks: what must hold of symbolic sizes; plain numbers are checked by `infer` itself or through these.
     """
@@ -140,6 +142,7 @@ class Facts(NamedTuple):
     window: Window | str = POINTWISE
     saves: tuple[str | Extra, ...] = ()
     saves_in_place: tuple[str | Extra, ...] = ()
+    saves_first: tuple[str | Extra, ...] | None = None
     alias: bool = False
     checks: tuple[Check, ...] = ()
 

@@ -38,8 +38,9 @@ class Multiply(Op):
     def infer(self, inputs: tuple[Shape, ...]) -> Facts:
         shape, checks = joined(self, inputs, stretch=True)
         # Of three and more factors the partial products are kept too.
-        partial = tuple(Extra(count(*shape.sizes), 4) for _ in inputs[2:])
-        return Facts(shape, saves=("input", *partial), checks=checks)
+        partial = [joined(self, inputs[:k], stretch=True)[0] for k in range(2, len(inputs))]
+        extras = (Extra(count(*one.sizes), 4, batch=one.axes[0] != BATCH) for one in partial)
+        return Facts(shape, saves=("input", *extras), checks=checks)
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         return Torch(expression=" * ".join(f"{{{k}}}" for k in range(len(inputs))))

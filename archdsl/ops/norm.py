@@ -127,11 +127,12 @@ class RmsNorm(Op):
                 got=f"{shape} ({' x '.join(shape.axes)})",
                 help="put `layout NHWC` or `tokens` before it",
             )
-        positions = prod(shape.sizes[:-1])
+        positions, elements = prod(shape.sizes[:-1]), count(*shape.sizes)
         return Facts(
             shape,
             weights=affine_weights(shape.channels, self.affine, bias=False),
-            saves=("input", Extra(positions + self.affine * count(*shape.sizes), 4)),
+            saves=("input", Extra(positions + self.affine * elements, 4)),
+            saves_first=(Extra(elements, 4),),
         )
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:

@@ -125,7 +125,7 @@ def _list_of(convert_item: Converter) -> Converter:
 
 
 # The types to annotate settings with.
-Size = Annotated[int | tuple[int, ...], _sides(1, "a size such as 3 or 3x3")]
+Size = Annotated[int | tuple[int, ...], _sides(1, "a size of at least 1, such as 3 or 3x3")]
 Offset = Annotated[int | tuple[int, ...], _sides(0, "a size such as 0 or 1x0")]
 Pad = Annotated[int | tuple[int, ...] | str, _pad]
 SizeOrShape = Annotated[int | tuple[int, ...] | Shape, _size_or_shape]

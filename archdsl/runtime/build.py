@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -43,11 +43,15 @@ def build(network: Network, *, device: str = "cpu", seed: int | None = None) -> 
 def construct(network: Network, device: torch.device) -> nn.Module:
     """The network with memory for its weights and nothing in it; on the meta device not even memory."""
     found = class_of(module_of(network.source, network.name))
+    # Its weights are drawn when all of them are there: without numbers some ways to draw would never come to an end.
+    undrawn = type(found.__name__, (found,), {"init_weights": lambda self: None})
     with _Unfilled(device):
-        return found()
+        module: nn.Module = undrawn()
+    module.__class__ = found
+    return module
 
 
-def class_of(module: ModuleType) -> Callable[[], nn.Module]:
+def class_of(module: ModuleType) -> type[nn.Module]:
     """The network's class: the last one of its source."""
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, nn.Module)]
     return [kind for kind in kinds if kind.__module__ == module.__name__][-1]

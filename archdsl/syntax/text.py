@@ -159,7 +159,10 @@ class _FileReader:
 
     def _net(self, item: Item, rest: Text) -> None:
         trivia = self._steps.claim(item)
-        self._once(item, "line", "net")
+        if "network" in self._single:  # a file holds one network, the others belong in files of their own
+            first = self._single["network"]
+            before = self._single["span"].line
+            raise SpecError(errors.DuplicateName(item.text.all(), what="network", name=first, line=before))
         name, rest = headers.new_name(rest, "the network's name")
         extends = None
         if rest.text.startswith("="):

@@ -77,12 +77,12 @@ def _modules(scope: Scope, known: dict[int, int]) -> int:
 
 
 def _header(net: Net) -> str:
-    about = docstring(net.about) or f"The network `{net.name}`"
-    about = f"{about}." if not about.endswith(".") else about
-    first = textwrap.wrap(about, 117, break_long_words=True)
-    if len(first) > 1 or len(first[0]) > 116:
-        first = textwrap.wrap(about, 110, break_long_words=True)
-    return "\n".join([f'"""{first[0]}', *first[1:], "", f"The network `{net.name}`, written by archdsl.", '"""', ""])
+    written = f"The network `{net.name}`, written by archdsl."
+    about = docstring(net.about)
+    if not about:
+        return f'"""{written}"""\n'
+    first = textwrap.wrap(about if about.endswith(".") else f"{about}.", 116, break_long_words=True)
+    return "\n".join([f'"""{first[0]}', *first[1:], "", written, '"""', ""])
 
 
 def _imports(text: str, helpers: Iterable[Helper], *, ordered: bool, named: bool) -> str:

@@ -12,7 +12,7 @@ from archdsl.emit.python.modules import Inline, Modules, Reference
 from archdsl.emit.python.pieces import Bracketed, lines
 from archdsl.emit.python.values import class_name, hint, identifier
 from archdsl.ir import CallStep, Net, Scope
-from archdsl.trace import python_name
+from archdsl.trace import Sides, python_name
 
 BASES: Mapping[Form, str] = {"sequential": "nn.Sequential", "list": "nn.ModuleList"}
 
@@ -191,6 +191,8 @@ def signature(one: Class) -> list[str]:
 
 def _default(value: Any) -> str | None:
     """The value of one of the network's parameters, where it can be an argument."""
+    if isinstance(value, Sides):
+        return repr(value[0] if len(set(value)) == 1 else tuple(value))
     return repr(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 

@@ -1,0 +1,238 @@
+"""Specs that mean harm, and specs that a hand has slipped on: each ends as a network or as a diagnostic, soon and small."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import archdsl
+from archdsl import SpecError, library
+from archdsl.render import render
+from archdsl.syntax.printer import print_text
+from archdsl.syntax.read import read_file
+
+NET = "net tiny\n  input 3x32x32\n"
+MEGABYTES = 200
+
+# A command of its own measures, for a child inherits the peak of the process that starts it.
+MEASURE = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True, errors="replace")
+print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+print(done.stderr)
+"""
+
+
+def _check(path: Path) -> tuple[int, str]:
+    """Exit code and diagnostics of `archdsl check`, which must stay small."""
+    command = [sys.executable, "-m", "archdsl", "check", "--format", "concise", str(path)]
+    done = subprocess.run([sys.executable, "-c", MEASURE, *command], capture_output=True, text=True, check=True)
+    numbers, _, told = done.stdout.partition("\n")
+    code, peak = map(int, numbers.split())
+    assert peak < MEGABYTES
+    return code, told
+
+
+def _doubling(kind: str) -> str:
+    """2^49 steps in 150 lines: each block or macro calls the one before it twice."""
+    calls = "".join(f"{kind} b{k}\n  b{k - 1}\n  b{k - 1}\n" for k in range(1, 50))
+    return f"{kind} b0\n  conv 3x3, 3, pad 1\n{calls}{NET}  b49\n"
+
+
+def _doubling_lists() -> str:
+    return "let a0 = [1, 1]\n" + "".join(f"let a{k} = [a{k - 1}, a{k - 1}]\n" for k in range(1, 40)) + f"{NET}  conv a39, 8\n"
+
+
+BOMB = "a: &a [x, x]\n" + "".join(f"{new}: &{new} [*{old}, *{old}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True))
+
+REFUSED = {
+    "distinct.arch": (f"{NET}  repeat 1000000000\n    conv 1x1, i + 1\n", "too-many-steps"),
+    "loops.arch": (
+        NET + "".join("  " * k + f"repeat 1000 as k{k}\n" for k in range(1, 6)) + "  " * 6 + "conv 1x1, k1 + k5 + 1\n",
+        "too-many-steps",
+    ),
+    "range.arch": (f"{NET}  for s in 0..99999999999999999\n    relu\n", "too-many-steps"),
+    "dense.arch": (f"{NET}  dense 1000000\n    conv 3x3, 8, pad 1\n", "too-many-steps"),
+    "macros.arch": (_doubling("macro"), "too-many-steps"),
+    "large.yaml": ("#" + "x" * 50_000_000, "file-too-large"),
+    "large.arch": (NET + "  relu\n" * 8_000_000, "file-too-large"),
+    "lists.yaml": ("layers: " + "[" * 1_000_000, "file-too-large"),
+    "nested.yaml": ("layers: " + "[" * 900_000, "too-deep"),
+    "mappings.yaml": ("layers: " + "{a: " * 200_000, "too-deep"),
+    "nested.arch": ("net tiny\n" + "".join(" " * k + "group\n" for k in range(1, 1300)), "too-deep"),
+    "brackets.arch": (f"{NET}  conv 3x3, " + "(" * 900_000, "too-long"),
+    "nots.arch": (f"{NET}  relu when " + "not " * 1900 + "yes\n", "too-deep"),
+    "powers.arch": (f"{NET}  conv 3x3, " + "**".join("2" * 900) + "\n", "too-deep"),
+    "terms.arch": (f"{NET}  conv 3x3, " + " + ".join("1" * 10_000) + "\n", "too-long"),
+    "tower.arch": (f"{NET}  conv 3x3, 9**9**9\n", "number-too-large"),
+    "digits.arch": (f"{NET}  conv 3x3, " + "9" * 10_000 + "\n", "too-long"),
+    "aliases.yaml": (BOMB, "yaml-anchor"),
+    "list_bomb.arch": (_doubling_lists(), "bad-value"),
+    "calls.arch": (
+        "block b0\n  relu\n" + "".join(f"block b{k}\n  b{k - 1}\n" for k in range(1, 200)) + f"{NET}  b199\n",
+        "too-deep",
+    ),
+    "products.arch": (
+        "net tiny\n  input 3xHxW\n  let x0 = here.height * here.width\n"
+        + "".join(f"  let x{k} = x{k - 1} * x{k - 1} + here.width\n" for k in range(1, 40)),
+        "bad-value",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_spec_that_asks_for_too_much_is_refused(name: str, tmp_path: Path) -> None:
+    text, code = REFUSED[name]
+    path = tmp_path / name
+    path.write_text(text)
+    exit_code, told = _check(path)
+    assert exit_code == 1
+    assert f"error[{code}]" in told
+    assert len(told) < 10_000
+
+
+def test_any_number_of_mistakes_is_told_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "mistakes.arch"
+    path.write_text(NET + "".join(f"  c{k}: cnv 3x3, 8\n" for k in range(5_000)))
+    exit_code, told = _check(path)
+    assert exit_code == 1
+    assert told.count("error[unknown-op]") == 100
+
+
+@pytest.mark.parametrize("body", ["1000000 x cell", "repeat 1000000\n    cell\n    relu"])
+def test_a_million_equal_blocks_are_no_work(body: str, tmp_path: Path) -> None:
+    path = tmp_path / "million.arch"
+    path.write_text(f"block cell\n  conv 3x3, 3, pad 1\n  batchnorm\n{NET}  {body}\n")
+    assert _check(path)[0] == 0
+
+
+def test_blocks_that_double_are_no_work(tmp_path: Path) -> None:
+    path = tmp_path / "doubling.arch"
+    path.write_text(_doubling("block"))
+    assert _check(path)[0] == 0
+
+
+def _outcome(text: str, name: str) -> str:
+    """`ok`, or the codes of what is wrong; anything but a diagnostic is our bug."""
+    try:
+        archdsl.loads(text, name=name)
+    except SpecError as error:
+        assert render(error.diagnostics, width=80)
+        return " ".join(diagnostic.code for diagnostic in error.diagnostics)
+    return "ok"
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    for suffix in (".arch", ".yaml"):
+        path = tmp_path_factory.mktemp("bytes") / f"spec{suffix}"
+        path.write_bytes(data)
+        with pytest.raises(SpecError):
+            archdsl.load(path)
+
+
+# Where a network wants a number: what a hand, or a joker, may write there.
+VALUES = [
+    *("0", "-1", "-0", "1", "2.5", "-0.0", "1e400", "1e308", "1e-400", "0x0", "1x2x3", "3x3"),
+    *("9223372036854775807", "9223372036854775808", "99999999999999999999", "10**10", "9**9**9", "(1/3)", "0/0", "1 % 0"),
+    *("none", "yes", "no", "[]", "[1, 2]", "[[1], 2]", "word", '"text"', '""', "same", "H", "input", "here", "training"),
+    *("i", "first", "input.height", "here.tokens", "@conv1", "@conv1.channels", "min()", "max(1)", "len(3)", "sqrt(-1)"),
+    *("1..3", "3..1", "0..9**9", "2 if yes else none", "layernorm(eps = 1)", "relu", "conv", "not 3", "-word", "[1][3]"),
+    *("int(1e300)", "sum([])", "divisible(8, 0)", "round(none)", "(-8) ** 0.5", "0 ** -1", "[1, 2][0.5]", "word.x"),
+]
+PLACES = [
+    "conv {}, 8",
+    "conv 3x3, {}",
+    "conv 3x3, 8, stride = {}",
+    "conv 3x3, 8, pad = {}",
+    "conv 3x3, 8, dilation = {}, groups = {}",
+    "conv 3x3, 8, bias = {}",
+    "conv 3x3, 8, init_weight = {}",
+    "maxpool {}, pad = {}",
+    "avgpool to {}",
+    "batchnorm eps = {}, momentum = {}",
+    "groupnorm {}",
+    "dropout {}",
+    "flatten -> linear {}",
+    "reshape {}",
+    "upsample scale = {}",
+    "upsample to = {}",
+    "pixel_shuffle {}",
+    "conv_transpose 3x3, 8, stride = {}, output_pad = {}",
+    "pad {}, {}",
+    "parameter {}",
+    "cell {}",
+    "cell 3, act = {}",
+    "{} x cell 3",
+    "relu when {}",
+    "a{{{}}}: relu",
+    "repeat {}\n    relu",
+    "dense {}\n    relu",
+    "for a in {}\n    conv 1x1, a",
+    "for a, b in {}\n    conv 1x1, a",
+    "let v = {}\n  conv 3x3, v",
+    "let v = {}\n  v 3x3, 8",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_any_value_anywhere_is_taken_or_refused(place: str) -> None:
+    block = "block cell (width, act as op = relu)\n  conv 1x1, width\n  act\n"
+    for value in VALUES:
+        step = place.format(value, value)
+        _outcome(f"{block}{NET}  conv1: conv 3x3, 4\n  {step}\n", "specs/value.arch")
+        _outcome(f"{block}net tiny (width = {value})\n  input 3xHxW\n  {place.format('width', 'width')}\n", "value.arch")
+
+
+TOKEN = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
+
+
+def _slip(text: str, draw: random.Random) -> str:
+    """The text with one token dropped, doubled, swapped, misspelt or replaced, or one line moved."""
+    tokens = TOKEN.findall(text)
+    solid = [place for place, token in enumerate(tokens) if not token.isspace()]
+    place, other = draw.choice(solid), draw.choice(solid)
+    how = draw.randrange(7)
+    if how == 0:
+        tokens[place] = ""
+    elif how == 1:
+        tokens[place] += " " + tokens[place]
+    elif how == 2:
+        tokens[place], tokens[other] = tokens[other], tokens[place]
+    elif how == 3:
+        at = draw.randrange(len(tokens[place]))
+        tokens[place] = tokens[place][:at] + draw.choice("abx0_ ") + tokens[place][at + draw.randrange(2) :]
+    elif how == 4:
+        numbers = [place for place in solid if tokens[place][0].isdigit()]
+        tokens[draw.choice(numbers or solid)] = draw.choice(VALUES)
+    elif how == 5:
+        tokens[place] = draw.choice(VALUES)
+    else:
+        lines = text.split("\n")
+        lines.insert(draw.randrange(len(lines)), "  " * draw.randrange(4) + draw.choice(lines).strip())
+        return "\n".join(lines)
+    return "".join(tokens)
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_a_slip_of_the_hand_is_a_network_or_a_diagnostic(name: str) -> None:
+    path = library.shipped()[name]
+    spellings = {".yaml": path.read_text(), ".arch": print_text(read_file(path))}
+    outcomes = set()
+    for suffix, text in spellings.items():
+        draw = random.Random(f"{name}{suffix}")
+        for _ in range(25):
+            outcomes.add(_outcome(_slip(text, draw), str(path.with_name(f"slipped{suffix}"))))
+    assert len(outcomes) > 5
+
+
+def test_every_shipped_spec_is_free_of_mistakes() -> None:
+    for name in library.names():
+        assert not [one for one in archdsl.load(name).check() if one.severity == "error"], name
