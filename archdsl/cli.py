@@ -8,10 +8,11 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
@@ -174,6 +175,25 @@ def convert(
 
 
 @app.command()
+def solve(
+    spec: Spec,
+    *,
+    param: Annotated[str, typer.Option(metavar="NAME", help="The parameter to vary, a number.")],
+    match: Annotated[
+        str,
+        typer.Option(metavar="BUDGET", help="weights=36.7M, or params, macs, memory; or another network's name."),
+    ],
+    input: Input = None,
+    set: Set = None,
+) -> None:
+    """Finds the value of a parameter that comes nearest to a budget."""
+    from archdsl import solve as solver
+
+    found = solver.solve(spec, param, match, input=input, params=_settings(set or ()))
+    console.out(solver.report(found))
+
+
+@app.command()
 def schema() -> None:
     """Prints a JSON schema of the YAML spelling, for editors."""
     from archdsl.schema import schema as made
@@ -243,6 +263,8 @@ def main() -> NoReturn:
     _start_quickly()
     console.prepare()
     sys.excepthook = _bug
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # elsewhere somebody wants it ignored
+        signal.signal(signal.SIGINT, _interrupted)
     try:
         sys.exit(run(sys.argv[1:]))
     except console.Closed:
@@ -267,7 +289,8 @@ def run(args: Sequence[str]) -> int:
 
         found = in_order(unsilenced(error.diagnostics))
         console.err(render(found, width=console.width(sys.stderr), colour=console.colour()))
-        return SPEC_WRONG
+        asked = all(one.span.source.name.startswith("--") for one in found)  # it stands in an option, not in a spec
+        return USAGE_WRONG if asked else SPEC_WRONG
     except Failure as failure:
         console.err(f"error: {failure}")
         return failure.exit_code
@@ -287,6 +310,12 @@ def run(args: Sequence[str]) -> int:
 def _command(args: Sequence[str]) -> str:
     known = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     return f"{args[0]} " if args and args[0] in known else ""
+
+
+def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
+    """Ctrl-C, once more an exception; whatever torch makes of it on its way up is then not told as a bug."""
+    sys.excepthook = lambda kind, error, trace: sys.exit(INTERRUPTED)
+    raise KeyboardInterrupt
 
 
 def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -13,6 +13,7 @@ from archdsl.analysis.state import check_names
 from archdsl.diagnostics import Diagnostic
 from archdsl.expand.files import Loader
 from archdsl.expand.network import expand
+from archdsl.expand.values import Given
 from archdsl.ir import Net
 from archdsl.source import Source
 from archdsl.syntax.expression import SizeLiteral
@@ -79,9 +80,10 @@ class Network:
 
     def check(self) -> tuple[Diagnostic, ...]:
         """Warnings about a spec that compiles."""
-        from archdsl.analysis.warnings import warnings
+        from archdsl.analysis.lint import warnings
+        from archdsl.expand.files import chain_of
 
-        return warnings(self.net)
+        return warnings(self.net, chain_of(self.spec, self._loader).specs)
 
     def cost(self, macs: Macs = "exact") -> Cost:
         """Parameters, buffers and multiply-accumulates for one image, in one of the two conventions."""
@@ -157,9 +159,9 @@ def _size(text: str) -> SizeLiteral:
 
 
 def _value(name: str, value: Any) -> Any:
-    """A parameter's value: Python's own, or an expression of the language."""
+    """A parameter's value: Python's own, or an expression of the language, which knows where it stands."""
     if isinstance(value, list):
-        return tuple(_value(name, item) for item in value)
+        return tuple(item.value if isinstance(item, Given) else item for item in [_value(name, one) for one in value])
     if not isinstance(value, str):
         return value
     from archdsl.expand.environment import Env, Session, Unit
@@ -167,6 +169,7 @@ def _value(name: str, value: Any) -> Any:
     from archdsl.syntax.line import expression
     from archdsl.syntax.text_range import Text
 
-    source = Source(f"--set {name}", value)
+    text = Text(Source("--set", f"{name}={value}"), value, 1, len(name) + 2)
     env = Env(session=Session(trace=False, sizes={}), unit=Unit(""), builder=None, input=None, variables={})
-    return evaluate(expression(Text(source, value, 1, 1)), env)
+    written = expression(text)
+    return Given(evaluate(written, env), text.all(), written)

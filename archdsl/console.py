@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from archdsl.failure import Failure
@@ -30,8 +31,9 @@ def out(text: str) -> None:
 
 
 def err(text: str) -> None:
-    """Everything that isn't a result; raises as `out`."""
-    _write(sys.stderr, text)
+    """Everything that isn't a result. Where nobody can read it nothing is raised: the exit code still tells."""
+    with suppress(Closed, Failure):
+        _write(sys.stderr, text)
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -19,6 +19,20 @@ Mode = Literal["always", "training", "eval"]
 Kind = Literal["net", "block", "container", "loop", "side"]
 
 
+# What every torch module has of its own (a test holds this to the real class), and `init_weights` of the emitted one:
+# no step can be called so.
+MODULE_ATTRIBUTES = frozenset(
+    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval"
+    " extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half init_weights ipu"
+    " load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters"
+    " register_backward_hook register_buffer register_forward_hook register_forward_pre_hook"
+    " register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook"
+    " register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook"
+    " register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty"
+    " train training type xpu zero_grad".split()
+)
+
+
 def spell(name: Name, counters: Mapping[str, int] = {}) -> str:
     """A name as text, with the counters of the loops around it; `layer{k}` where a counter isn't given."""
     return "".join(

@@ -296,7 +296,7 @@ def _sum_of(numbers: Iterable[Any]) -> Any:
     return total
 
 
-_USED = "F OrderedDict abs divisible float getattr int math max min nn range round self super torch".split()
+_USED = "F OrderedDict abs divisible float getattr in_channels int math max min nn range round self super torch".split()
 _TAKEN = frozenset((*keyword.kwlist, *_USED))
 
 

@@ -38,7 +38,7 @@ CASES = {
           input 3x16x16
           block1-0: conv 3x3, 4, pad 1
           relu
-          class: conv 3x3, 4, pad 1
+          klass: conv 3x3, 4, pad 1
           1: conv 3x3, 4, pad 1
           relu: batchnorm
           relu
@@ -210,6 +210,26 @@ CASES = {
           d: v 4, act none
           e: deep 4
           f: deep 6
+        """,
+    "a parameter called as an argument of ours": """
+        block b (in_channels, self)
+          conv 1x1, in_channels
+          conv 1x1, 2 * self
+        net tiny (nn = 4)
+          input 3x8x8
+          a: b nn, 5
+          b: b 7, nn
+        """,
+    "outputs with names of Python's": """
+        net tiny
+          input 3x8x8
+          output class
+            a: conv 1x1, 2
+          output _x when training
+            b: conv 1x1, 2
+          output self when not training
+            d: conv 1x1, 2
+          c: conv 1x1, 3
         """,
     "named sequences": """
         net tiny

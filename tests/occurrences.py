@@ -14,13 +14,15 @@ from archdsl.syntax import expression as ex
 from archdsl.syntax import spec as ast
 
 CONSTRUCTS = (
-    "step with label", "step without label", "label with expression", "chain", "chain with label", "guard", "container", "group",
-    "repeat", "repeat as", "n x", "for table", "for list", "for range", "for unpack", "add", "multiply", "concat", "concat along",
-    "skip", "residual", "shortcut", "shortcut with label", "shortcut when", "shortcut when with body", "dense", "dense as", "output",
-    "output when training", "output when not training", "output of the main line", "returns", "from", "from inside", "let", "let of the file", "block",
-    "block default", "block init", "macro", "parameter of the network", "parameter with default", "typed parameter", "op parameter", "step parameter",
-    "op with settings", "default", "init", "init at a call", "unused", "if else", "function", "index", "slice", "shape attribute",
-    "attribute of a step", "flag", "argument by name", "variable passed through", "first or last", "none as op",
+    "step with label", "step without label", "label with expression", "chain", "chain with label", "guard",
+    "container", "group", "repeat", "repeat as", "n x", "for table", "for list", "for range", "for unpack", "add",
+    "multiply", "concat", "concat along", "skip", "residual", "shortcut", "shortcut with label", "shortcut when",
+    "shortcut when with body", "dense", "dense as", "output", "output when training", "output when not training",
+    "output of the main line", "returns", "from", "from inside", "let", "let of the file", "block", "block default",
+    "block init", "macro", "parameter of the network", "parameter with default", "typed parameter", "op parameter",
+    "step parameter", "op with settings", "default", "init", "init at a call", "unused", "if else", "function",
+    "index", "slice", "shape attribute", "attribute of a step", "flag", "argument by name",
+    "variable passed through", "first or last", "none as op",
 )  # fmt: skip
 OPS = tuple(BY_NAME)
 EVERYTHING = (*CONSTRUCTS, *(f"`{op}`" for op in OPS))
@@ -125,7 +127,9 @@ def _kinds(node: Any) -> Iterator[str]:
         case ast.For(rows=tuple()):
             yield "for table"
         case ast.For():
-            yield "for unpack" if len(node.names) > 1 else "for range" if isinstance(node.over, ex.Range) else "for list"
+            yield (
+                "for unpack" if len(node.names) > 1 else "for range" if isinstance(node.over, ex.Range) else "for list"
+            )
         case ast.Merge():
             yield node.kind if node.along is None else "concat along"
             yield f"`{node.kind}`"
@@ -137,7 +141,11 @@ def _kinds(node: Any) -> Iterator[str]:
             yield "shortcut when with body" if node.body else "shortcut when"
         case ast.Output():
             known = {"None": "output", "training": "output when training"}
-            yield "output of the main line" if not node.body else known.get(getattr(node.when, "name", str(node.when)), "output when not training")
+            yield (
+                "output of the main line"
+                if not node.body
+                else known.get(getattr(node.when, "name", str(node.when)), "output when not training")
+            )
         case ast.From():
             yield "from" if len(node.path) == 1 else "from inside"
         case ast.Let():
@@ -155,7 +163,7 @@ def _kinds(node: Any) -> Iterator[str]:
             yield type(node).__name__.lower()
         case ex.Attribute():
             yield "attribute of a step" if isinstance(node.value, ex.StepPath) else "shape attribute"
-        case ex.Word(("first" | "last")):
+        case ex.Word("first" | "last"):
             yield "first or last"
 
 
@@ -163,7 +171,9 @@ def _bare(node: Any) -> Iterator[str]:
     """The settings of an op's call that stand there as a word alone."""
     if isinstance(node, ast.Call) and node.callee in BY_NAME:
         words = (arg.parts[0] for arg in node.args if arg.name is None and len(arg.parts) == 1)
-        yield from (word.name for word in words if isinstance(word, ex.Word) and word.name in BY_NAME[node.callee].settings())
+        yield from (
+            word.name for word in words if isinstance(word, ex.Word) and word.name in BY_NAME[node.callee].settings()
+        )
 
 
 def _of_arguments(call: ast.Call) -> Iterator[str]:

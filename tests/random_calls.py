@@ -16,12 +16,18 @@ Args = tuple[Arg, ...]
 # The ops that a call can name, and those with weights, which need a name among named steps.
 CALLED = tuple(name for name, op in BY_NAME.items() if op.inputs[0] == 1)
 MERGES = tuple(name for name, op in BY_NAME.items() if op.inputs[0] > 1)
-WEIGHTED = frozenset("conv dwconv conv_transpose linear batchnorm layernorm rmsnorm groupnorm instancenorm prelu parameter".split())
+WEIGHTED = frozenset(
+    "conv dwconv conv_transpose linear batchnorm layernorm rmsnorm groupnorm instancenorm prelu parameter".split()
+)
 ACTIVATIONS = tuple(name for name in CALLED if BY_NAME[name].kind == "activation")
 
 
 def lit(value: Any) -> Expression:
-    return Unary("-", Literal(-value)) if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0 else Literal(value)
+    return (
+        Unary("-", Literal(-value))
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0
+        else Literal(value)
+    )
 
 
 def flat(shape: Shape) -> bool:
@@ -44,7 +50,7 @@ class Caller:
 
     def __init__(self, rng: random.Random, shape: Shape, keep: bool, channels: Callable[[], Expression]) -> None:
         self.rng = rng
-        self.shape = shape
+        self.shape: Any = shape  # all of plain numbers
         self.keep = keep
         self.channels = channels
 
@@ -64,7 +70,9 @@ class Caller:
         return Arg(name, (value,))
 
     def flag(self, name: str) -> Arg:
-        return self.rng.choice([Arg(None, (Word(name),)), self.setting(name, Literal(True)), self.setting(name, Literal(False))])
+        return self.rng.choice(
+            [Arg(None, (Word(name),)), self.setting(name, Literal(True)), self.setting(name, Literal(False))]
+        )
 
     def some(self, *choices: tuple[str, tuple[Any, ...]]) -> Args:
         """Each setting with a third of a chance; a choice of `()` is a flag."""
@@ -90,9 +98,12 @@ class Caller:
         sizes = [size for size in self.shape.spatial if isinstance(size, int)]
         kernel = self.rng.choice([1, 3, 3, 3, 5] if self.keep else [1, 2, 3, 3, 3, 5])
         if self.keep:
-            return kernel, (self.setting("pad", self.rng.choice([Word("same"), Literal(kernel // 2)])),)
+            kept: Expression = Word("same") if self.rng.random() < 0.5 else Literal(kernel // 2)
+            return kernel, (self.setting("pad", kept),)
         stride = self.rng.choice([1, 1, 2, 2, 3] if min(sizes, default=1) > 4 else [1])
-        pad = Word("same") if kernel % 2 and self.rng.random() < 0.5 else Literal(self.rng.randint(0, kernel // 2))
+        pad: Expression = (
+            Word("same") if kernel % 2 and self.rng.random() < 0.5 else Literal(self.rng.randint(0, kernel // 2))
+        )
         more = (self.setting("stride", self.size(stride)),) if stride > 1 or self.rng.random() < 0.2 else ()
         return kernel, (*more, self.setting("pad", pad))
 
@@ -101,14 +112,17 @@ class Caller:
             return None
         kernel, window = self._window()
         groups = self.rng.choice([group for group in (2, 4) if self.shape.channels % group == 0] or [1])
-        dilated = () if self.keep and kernel > 1 and not any("same" in str(arg) for arg in window) else (("dilation", (1, 2)),)
+        dilated = (
+            ()
+            if self.keep and kernel > 1 and not any("same" in str(arg) for arg in window)
+            else (("dilation", (1, 2)),)
+        )
         sides = self.size(kernel)
         if len(self.shape.spatial) == 2 and self.keep is False and self.rng.random() < 0.15:
             sides = SizeLiteral((1, kernel))
             window = (self.setting("pad", SizeLiteral((0, kernel // 2))),)
-        return (
-            self.value(sides), self.value(self.channels()), *window, *self.some(("groups", (groups,)), ("bias", ()), *dilated)
-        )  # fmt: skip
+        more = self.some(("groups", (groups,)), ("bias", ()), *dilated)
+        return self.value(sides), self.value(self.channels()), *window, *more
 
     def _dwconv(self) -> Args | None:
         if not is_map(self.shape):
@@ -127,7 +141,12 @@ class Caller:
             more.append(self.setting("pad", Literal(pad)))
         if stride > 1 and self.rng.random() < 0.3:
             more.append(self.setting("output_pad", Literal(1)))
-        return self.value(Literal(kernel)), self.value(self.channels()), *more, *self.some(("bias", ()), ("groups", (1, 2)))
+        return (
+            self.value(Literal(kernel)),
+            self.value(self.channels()),
+            *more,
+            *self.some(("bias", ()), ("groups", (1, 2))),
+        )
 
     def _linear(self) -> Args | None:
         if not last(self.shape):
@@ -171,7 +190,10 @@ class Caller:
     def _lrn(self) -> Args | None:
         if not is_map(self.shape):
             return None
-        return (self.value(Literal(self.rng.choice([2, 3, 5]))), *self.some(("alpha", (1e-3,)), ("beta", (0.5,)), ("k", (2.0,))))
+        return (
+            self.value(Literal(self.rng.choice([2, 3, 5]))),
+            *self.some(("alpha", (1e-3,)), ("beta", (0.5,)), ("k", (2.0,))),
+        )
 
     def _rmsnorm(self) -> Args | None:
         return self.some(("eps", (1e-6,)), ("affine", ())) if last(self.shape) else None
@@ -192,7 +214,9 @@ class Caller:
         return self._dropout() if is_map(self.shape) else None
 
     def _dropout(self) -> Args:
-        return self.rng.choice([(), (self.value(Literal(self.rng.choice([0, 0.1, 0.5]))),), (self.setting("p", Literal(0.2)),)])
+        return self.rng.choice(
+            [(), (self.value(Literal(self.rng.choice([0, 0.1, 0.5]))),), (self.setting("p", Literal(0.2)),)]
+        )
 
     _alpha_dropout = _dropout
 
@@ -240,7 +264,7 @@ class Caller:
         first = (self.value(Literal(self.rng.choice([0, 1, 1, 2]))), *self.rng.choice([(), (self.value(Literal(1)),)]))
         axes = [axis for axis in self.shape.axes if axis != "batch"]
         if is_map(self.shape) and self.rng.random() < 0.6:
-            return (*first, *self.some(("mode", ()))[:0], *self._mode())
+            return (*first, *self._mode())
         return (*first, self.setting("along", Word(self.rng.choice(axes))))
 
     def _mode(self) -> Args:
@@ -254,7 +278,9 @@ class Caller:
         elif max(self.shape.spatial) > 16:
             target = (self.setting("scale", Literal(0.5)),)
         else:
-            target = self.rng.choice([(self.setting("scale", Literal(s)),) for s in (2, 3, 1.5)] + [(self.setting("to", self.size(6)),)])
+            target = self.rng.choice(
+                [(self.setting("scale", Literal(s)),) for s in (2, 3, 1.5)] + [(self.setting("to", self.size(6)),)]
+            )
         modes = ["nearest", "bilinear", "area"] + (["bicubic"] if len(self.shape.spatial) == 2 else [])
         mode = self.rng.choice(modes)
         corners = self.some(("align_corners", ())) if mode in ("bilinear", "bicubic") else ()
@@ -271,7 +297,10 @@ class Caller:
     def _channel_affine(self) -> Args | None:
         if not is_map(self.shape) or self.shape.channels > 12:
             return None
-        lists = [ListOf(tuple(lit(self.rng.choice([0.5, 1, -2.0, 0.0])) for _ in range(self.shape.channels))) for _ in range(2)]
+        lists = [
+            ListOf(tuple(lit(self.rng.choice([0.5, 1, -2.0, 0.0])) for _ in range(self.shape.channels)))
+            for _ in range(2)
+        ]
         if self.rng.random() < 0.5:
             return Arg("scale", (lists[0],)), Arg("shift", (lists[1],))
         return tuple(map(self.value, lists))

@@ -1,4 +1,4 @@
-"""Specs that mean harm, and specs that a hand has slipped on: each ends as a network or as a diagnostic, soon and small."""
+"""Specs that mean harm, and slips of the hand: each ends as a network or as a diagnostic, soon and small."""
 
 from __future__ import annotations
 
@@ -47,10 +47,11 @@ def _doubling(kind: str) -> str:
 
 
 def _doubling_lists() -> str:
-    return "let a0 = [1, 1]\n" + "".join(f"let a{k} = [a{k - 1}, a{k - 1}]\n" for k in range(1, 40)) + f"{NET}  conv a39, 8\n"
+    lets = "".join(f"let a{k} = [a{k - 1}, a{k - 1}]\n" for k in range(1, 40))
+    return f"let a0 = [1, 1]\n{lets}{NET}  conv a39, 8\n"
 
 
-BOMB = "a: &a [x, x]\n" + "".join(f"{new}: &{new} [*{old}, *{old}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True))
+BOMB = "a: &a [x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefg", "bcdefgh", strict=True))
 
 REFUSED = {
     "distinct.arch": (f"{NET}  repeat 1000000000\n    conv 1x1, i + 1\n", "too-many-steps"),
@@ -106,6 +107,13 @@ def test_any_number_of_mistakes_is_told_in_part(tmp_path: Path) -> None:
     assert told.count("error[unknown-op]") == 100
 
 
+@pytest.mark.parametrize("body", ["skip", "1000 x skip", "repeat 5000\n    skip"])
+def test_a_network_without_steps_has_a_summary(body: str) -> None:
+    network = archdsl.loads(f"{NET}  {body}\n")
+    assert network.summary()
+    assert network.to_json()["layers"] == []
+
+
 @pytest.mark.parametrize("body", ["1000000 x cell", "repeat 1000000\n    cell\n    relu"])
 def test_a_million_equal_blocks_are_no_work(body: str, tmp_path: Path) -> None:
     path = tmp_path / "million.arch"
@@ -139,14 +147,15 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 
 
 # Where a network wants a number: what a hand, or a joker, may write there.
-VALUES = [
-    *("0", "-1", "-0", "1", "2.5", "-0.0", "1e400", "1e308", "1e-400", "0x0", "1x2x3", "3x3"),
-    *("9223372036854775807", "9223372036854775808", "99999999999999999999", "10**10", "9**9**9", "(1/3)", "0/0", "1 % 0"),
-    *("none", "yes", "no", "[]", "[1, 2]", "[[1], 2]", "word", '"text"', '""', "same", "H", "input", "here", "training"),
-    *("i", "first", "input.height", "here.tokens", "@conv1", "@conv1.channels", "min()", "max(1)", "len(3)", "sqrt(-1)"),
-    *("1..3", "3..1", "0..9**9", "2 if yes else none", "layernorm(eps = 1)", "relu", "conv", "not 3", "-word", "[1][3]"),
-    *("int(1e300)", "sum([])", "divisible(8, 0)", "round(none)", "(-8) ** 0.5", "0 ** -1", "[1, 2][0.5]", "word.x"),
-]
+VALUES = re.split(
+    r"\s\|\s+",
+    """0 | -1 | -0 | 1 | 2.5 | -0.0 | 1e400 | 1e308 | 1e-400 | 0x0 | 1x2x3 | 3x3 | 9223372036854775807 |
+    9223372036854775808 | 99999999999999999999 | 10**10 | 9**9**9 | (1/3) | 0/0 | 1 % 0 | none | yes | no | [] |
+    [1, 2] | [[1], 2] | word | "text" | "" | same | H | input | here | training | i | first | input.height |
+    here.tokens | @conv1 | @conv1.channels | min() | max(1) | len(3) | sqrt(-1) | 1..3 | 3..1 | 0..9**9 |
+    2 if yes else none | layernorm(eps = 1) | layernorm(1, 2, 3) | relu | conv | not 3 | -word | [1][3] | int(1e300) |
+    sum([]) | divisible(8, 0) | round(none) | (-8) ** 0.5 | 0 ** -1 | [1, 2][0.5] | word.x""",
+)
 PLACES = [
     "conv {}, 8",
     "conv 3x3, {}",
@@ -188,7 +197,8 @@ def test_any_value_anywhere_is_taken_or_refused(place: str) -> None:
     for value in VALUES:
         step = place.format(value, value)
         _outcome(f"{block}{NET}  conv1: conv 3x3, 4\n  {step}\n", "specs/value.arch")
-        _outcome(f"{block}net tiny (width = {value})\n  input 3xHxW\n  {place.format('width', 'width')}\n", "value.arch")
+        step = place.format("width", "width")
+        _outcome(f"{block}net tiny (width = {value})\n  input 3xHxW\n  {step}\n", "specs/value.arch")
 
 
 TOKEN = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\s+|.", re.DOTALL)

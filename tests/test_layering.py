@@ -28,7 +28,7 @@ ROWS = (
     ("compiler",),
     ("train",),
     ("archdsl",),  # the package's own __init__
-    ("listing", "explain"),
+    ("listing", "explain", "solve"),
     ("cli",),
     ("__main__",),
 )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import archdsl
 from archdsl import library
-from archdsl.emit.python.values import RESERVED, class_name, docstring, identifier, literal
+from archdsl.emit.python.values import class_name, docstring, identifier, literal
 from archdsl.failure import Failure, WrongUsage
 from archdsl.trace import Sides, traced, variable
 
@@ -194,13 +194,6 @@ def test_a_size_and_arithmetic_get_into_it() -> None:
 def test_names_are_identifiers(name: str) -> None:
     with pytest.raises(AssertionError):
         identifier(name)
-
-
-def test_no_layer_hides_what_a_module_has() -> None:
-    from torch import nn
-
-    own = {name for name in dir(nn.Module()) if not name.startswith("_")}
-    assert own <= RESERVED
 
 
 def test_class_names_follow_the_paper_where_it_tells() -> None:

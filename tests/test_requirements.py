@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from archdsl.analysis import requirements as module
 from archdsl.analysis.requirements import Requirements, requirements
 from archdsl.dims import Dim, at, prod, variable, window
+from archdsl.dims.periodic import gather_atoms
+from archdsl.dims.symbolic import Atom
 from archdsl.ops.base import AtLeast, Check, Divides, Same
 
 H, W = variable("H"), variable("W")
@@ -214,3 +216,18 @@ def test_two_variables_agree_with_trying(first: Check, second: Check) -> None:
     ]
     if valid:
         assert found.smallest == dict(zip("HW", valid[0], strict=True))
+
+
+def test_what_deep_sizes_share_is_found_once() -> None:
+    """A chain of strides and enlargements asks a size at each step, each made of the one before."""
+    size: Dim = H
+    checks: list[Check] = []
+    for _ in range(12):
+        size = 3 * ((size + 6) // 7)
+        checks.append(AtLeast(size, 1, "height"))
+    found: set[Atom] = set()
+    for check in checks:
+        assert isinstance(check, AtLeast)
+        gather_atoms(check.size, found)
+    assert len(found) == len(checks) + 1
+    assert requirements(checks, ["H"]).smallest == {"H": 1}

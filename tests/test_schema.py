@@ -52,9 +52,16 @@ layers:
 """
 
 
+def _with_text_keys(tree: Any) -> Any:
+    """As editors see YAML: the keys of a mapping are texts, `0:` among them."""
+    if isinstance(tree, dict):
+        return {str(key): _with_text_keys(value) for key, value in tree.items()}
+    return [_with_text_keys(item) for item in tree] if isinstance(tree, list) else tree
+
+
 def errors(text: str) -> list[str]:
     validator: Any = Draft202012Validator(schema())
-    return [error.json_path for error in validator.iter_errors(yaml.load(text, yaml.CSafeLoader))]
+    return [error.json_path for error in validator.iter_errors(_with_text_keys(yaml.load(text, yaml.CSafeLoader)))]
 
 
 def test_the_schema_is_a_schema() -> None:

@@ -29,17 +29,3 @@ class KeyClash(Diagnostic):
 
     code = "key-clash"
     message = "two steps of one container are called `{name}`, in different iterations"
-
-
-class UnusedModule(Diagnostic):
-    """A module's weights are in the state_dict and in the totals, but the network never uses them.
-
-    Example: `unused linear: linear classes`
-
-    Fix: none is needed where a published checkpoint has the weights; otherwise remove the line.
-    """
-
-    code = "unused-module"
-    severity = "warning"
-    message = "the weights of `{name}` are never used"
-    help = "they are there for a checkpoint's sake? `# archdsl: ignore unused-module` on the line says so"

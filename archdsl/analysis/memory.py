@@ -166,9 +166,9 @@ class Activations:
             run.kept = run.kept.plus(effect.kept)
             for position in effect.saves:
                 run.storages[step.inputs[position]].saved = True
-        self._take(effect.results, step, run)
+        self._take(effect.results, step, run, runs)
 
-    def _take(self, results: tuple[_Result, ...], step: CallStep | SideStep, run: _Run) -> None:
+    def _take(self, results: tuple[_Result, ...], step: CallStep | SideStep, run: _Run, runs: bool) -> None:
         """The results of an inner scope as values of this one."""
         own: dict[int, _Storage] = {}
         for value, (storage, gradient) in zip(step.outputs, results, strict=True):
@@ -176,7 +176,7 @@ class Activations:
             if storage.input is not None:
                 run.storages[value] = run.storages[step.inputs[storage.input]]
                 continue
-            copy = own.setdefault(id(storage), _Storage(storage.elements, None, storage.saved, storage.batch))
+            copy = own.setdefault(id(storage), _Storage(storage.elements, None, runs and storage.saved, storage.batch))
             run.storages[value] = copy
 
     def _loop(self, step: LoopStep, run: _Run) -> None:
@@ -245,7 +245,8 @@ def memory(net: Net, batch: int = 1, dtype: str = "float32") -> Memory:
     """Weights and buffers, and what a training step of `batch` images keeps, its numbers of a torch dtype."""
     each = BYTES[dtype]
     effect = Activations(each).of_scope(net.scope, (False,))
-    results = {id(result.storage): result.storage for result in effect.results}
+    # A result that is the network's input is counted with the input.
+    results = {id(result.storage): result.storage for result in effect.results if result.storage.input is None}
     kept = effect.kept.plus(saved_bytes(results.values(), each))
     if 0 in effect.saves:
         kept = kept.plus(_Kept(net.input.elements * each))

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import compress
+from operator import and_
 from typing import NamedTuple
 
 from archdsl.dims import Dim, DimLimitError, Sym, variable
 from archdsl.dims.equality import Always, Where, equal, ranges, residue_requirement
-from archdsl.dims.periodic import MAX_PERIOD, MAX_SIZE, Horizon, horizon, pattern, tabulate
+from archdsl.dims.periodic import MAX_PERIOD, MAX_SIZE, Horizon, Table, gather_atoms, horizon, pattern
+from archdsl.dims.symbolic import Atom
 from archdsl.ops.base import AtLeast, Check, Divides
 
 # How far the smallest valid size is looked for where not every check is understood.
 MAX_TRIED = 4096
 # How many values in all are looked at to tell from where on checks repeat: about a second.
 MAX_VALUES = 3_000_000
+# How large the table of all conditions may be, at all sizes that are tried: about half a second.
+MAX_WORK = 5_000_000
+# How many sizes are tried at once.
+ROWS = 8192
 
 
 class Requirements(NamedTuple):
@@ -46,12 +53,25 @@ class _Condition(NamedTuple):
     dim: Sym
     allowed: tuple[int, ...] | None
 
-    def valid(self, names: frozenset[str], sizes: list[int]) -> list[int]:
-        """Those of the sizes, given to all variables alike, at which the condition holds."""
-        values = tabulate(self.dim, dict.fromkeys(names, sizes))
+    def holds(self, values: list[int]) -> list[bool]:
+        """Whether the condition holds, by the values of its size."""
         if self.allowed is None:
-            return [size for size, value in zip(sizes, values, strict=True) if value >= 0]
-        return [size for size, value in zip(sizes, values, strict=True) if value in self.allowed]
+            return [value >= 0 for value in values]
+        return [value in self.allowed for value in values]
+
+
+def _valid(conditions: list[_Condition], names: frozenset[str], sizes: list[int]) -> list[int]:
+    """Those of the sizes, given to all variables alike, at which all conditions hold."""
+    kept = []
+    # A part at a time, so that the table of all sizes never stands in memory.
+    for first in range(0, len(sizes), ROWS):
+        part = sizes[first : first + ROWS]
+        table = Table(dict.fromkeys(names, part))
+        good = [True] * len(part)
+        for condition in conditions:
+            good = list(map(and_, good, condition.holds(table.values(condition.dim))))
+        kept += list(compress(part, good))
+    return kept
 
 
 def requirements(checks: Iterable[Check], variables: Iterable[str]) -> Requirements:
@@ -118,16 +138,14 @@ def _solve(names: frozenset[str], conditions: Mapping[_Condition, list[Check]]) 
     understood, others, common = _understood(names, own)
     last = common.start + common.period
     sizes = list(range(1, last + 1))
-    for condition in understood:
-        sizes = condition.valid(names, sizes)
+    sizes = _valid(understood, names, sizes)
     rules = _rules(" = ".join(sorted(names)), sizes, common)
     if others and last < MAX_TRIED:
         # What repeats is continued as far as the others are tried.
         tail = [size for size in sizes if size > common.start]
         times = (MAX_TRIED - last) // common.period
         sizes += [size + k * common.period for k in range(1, times + 1) for size in tail]
-    for condition in others:
-        sizes = condition.valid(names, sizes)
+    sizes = _valid(others, names, sizes)
     smallest = dict.fromkeys(sorted(names), sizes[0]) if sizes else None
     tied = [condition for condition in understood if len(condition.dim.names) > 1]
     undecided = tuple(check for condition in others + tied for check in conditions[condition])
@@ -143,6 +161,7 @@ def _understood(
 ) -> tuple[list[_Condition], list[_Condition], Horizon]:
     """The conditions that are known for all sizes, within the limits, the others, and what the known ones repeat by."""
     start, period, looked_at = 0, 1, 0
+    atoms: set[Atom] = set()
     kept, others = [], []
     # The cheap ones first, so that one that repeats late takes no other with it.
     for condition in sorted(conditions, key=lambda condition: _values(condition.dim, names)):
@@ -152,6 +171,12 @@ def _understood(
         if found is None or both > MAX_PERIOD or max(start, found.start) + both > MAX_SIZE:
             others.append(condition)
             continue
+        together = set(atoms)
+        gather_atoms(condition.dim, together)
+        if (max(start, found.start) + both) * len(together) > MAX_WORK:
+            others.append(condition)
+            continue
+        atoms = together
         start, period = max(start, found.start), both
         kept.append(condition)
     return kept, others, Horizon(start, period)

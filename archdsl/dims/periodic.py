@@ -36,10 +36,34 @@ class Horizon(NamedTuple):
     period: int
 
 
+class Table:
+    """Sizes at each row of a table, for each variable a column of values; what sizes have in common is found once."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._count = len(next(iter(columns.values())))
+        self._known: dict[Atom, list[int]] = {}
+
+    def values(self, dim: Dim) -> list[int]:
+        """The size at each row."""
+        if not isinstance(dim, Sym):
+            return [dim] * self._count
+        return _tabulate(dim, self._columns, self._count, self._known)
+
+
 def tabulate(dim: Dim, columns: Columns) -> list[int]:
-    """The size at each row of a table: for each variable a column of values."""
-    count = len(next(iter(columns.values())))
-    return _tabulate(dim, columns, count, {}) if isinstance(dim, Sym) else [dim] * count
+    """One size at each row of a table."""
+    return Table(columns).values(dim)
+
+
+def gather_atoms(dim: Dim, found: set[Atom]) -> None:
+    """Adds all atoms inside a size: what a table has a column of."""
+    for monomial, _ in dim.terms if isinstance(dim, Sym) else ():
+        for atom in monomial:
+            if atom not in found:
+                found.add(atom)
+                if atom.inner is not None:
+                    gather_atoms(atom.inner, found)
 
 
 def _tabulate(dim: Sym, columns: Columns, count: int, known: dict[Atom, list[int]]) -> list[int]:

@@ -12,7 +12,7 @@ from archdsl.expand.builder import Builder, Taps
 from archdsl.expand.defaults import python_default, read_defaults, read_inits
 from archdsl.expand.environment import MISSING, Definition, Env, Session
 from archdsl.expand.evaluate import evaluate
-from archdsl.expand.names import naming_for, resolve_step, step_name, tap_values
+from archdsl.expand.names import naming_for, plain, resolve_step, step_name, tap_values
 from archdsl.expand.reads import reads_of_body
 from archdsl.expand.replay import Unlike, replay
 from archdsl.expand.values import TYPES, Given, Partial, StepValue, fits, type_of
@@ -39,6 +39,9 @@ def call_block(
     builder = env.builder
     shape, here = builder.here, builder.current
     steps = tuple(resolve_given(name, values, env) for name, value in values.items() if isinstance(value, StepValue))
+    for step in steps:
+        # Its sizes are no parameters of the block: they are written out in its class.
+        env.session.decide(*builder.shapes[step].sizes)
 
     taken = None if label is None else step_name(label, node.name, True, env, call.span)
     place = _place(taken, node.name, env)
@@ -51,7 +54,7 @@ def call_block(
     arguments = (*values.items(), ("in_channels", shape.channels))
     told = None
     if env.session.trace:
-        replacements = {python_name(key): value for key, value in arguments}
+        replacements = {python_name(key): value for key, value in values.items()} | {"in_channels": shape.channels}
         told = partial(_in_terms_of, replacements=replacements)
     builder.add_call(name, made, make, arguments, call.span, told)
     if unused:
@@ -117,7 +120,8 @@ def enter(definition: Definition, values: dict[str, Any], shape: Shape, env: Env
     )
     for name, value in values.items():
         if isinstance(value, StepValue):
-            value = StepValue(id(builder), builder.add_input(value.shape), value.shape)
+            bare = plain(value.shape)
+            value = StepValue(id(builder), builder.add_input(bare), bare)
         inner.variables[name] = variable(value, python_name(name)) if session.trace else value
     inner.defaults = (read_defaults(node.defaults, inner), *inner.defaults) if node.defaults else inner.defaults
     inner.inits = (read_inits(node.inits, inner), *inner.inits) if node.inits else inner.inits

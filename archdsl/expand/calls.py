@@ -6,7 +6,7 @@ from typing import Any
 
 from archdsl.diagnostics import SpecError
 from archdsl.dims import Sym
-from archdsl.expand import errors
+from archdsl.expand import errors, op_errors
 from archdsl.expand.arguments import (
     bind,
     bind_on,
@@ -211,5 +211,5 @@ def _concrete_weights(op: Op, facts: Facts, env: Env, span: Span) -> None:
         if any(isinstance(size, Sym) and not size.names <= env.session.sizes.keys() for size in sizes):
             shape = str(Shape(("",) * len(sizes), tuple(sizes)))
             raise SpecError(
-                errors.SymbolicWeight(span, path=env.path, callee=op.name, weight=weight or op.name, shape=shape)
+                op_errors.SymbolicWeight(span, path=env.path, callee=op.name, weight=weight or op.name, shape=shape)
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.diagnostics import SpecError
 from archdsl.dims import Dim, Sym, at
-from archdsl.expand import errors
+from archdsl.expand import op_errors
 from archdsl.expand.environment import Env
 from archdsl.expand.values import Given
 from archdsl.ops.base import AtLeast, Check, Divides, Facts, Op, OpError
@@ -18,7 +18,7 @@ from archdsl.source import Span
 
 def op_error(error: OpError, span: Span, env: Env) -> SpecError:
     """The diagnostic of an OpError."""
-    kind = errors.OP_ERRORS[error.code]
+    kind = op_errors.OP_ERRORS[error.code]
     values: dict[str, Any] = {"expected": error.expected, "got": error.got, "help": error.help}
     if error.input is not None:
         values |= {"branch": error.input, "like": error.like}

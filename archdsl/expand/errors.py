@@ -116,39 +116,6 @@ class FlagNeedsValue(Diagnostic):
     help = "write `{name} VALUE`, or define a variable `{name}` to be passed on"
 
 
-class InvalidSetting(Diagnostic):
-    """A setting has a value that its operation can't have, alone or on this input.
-
-    Example: `conv 3x3, 64, groups 3`
-
-    Fix: see the lines `expected` and `got`.
-    """
-
-    code = "invalid-setting"
-    message = "{what}"
-    expected = "{expected}"
-    got = "{got}"
-    help = "{help}"
-
-
-class ShapeMismatch(Diagnostic):
-    """Tensors that meet in a merge have different shapes.
-
-    The branches of `add` and `multiply` must have equal shapes, those of `concat` must agree but for the axis along
-    which they are joined.
-
-    Example: a branch with `maxpool 3x3, pad 1`, whose stride is 3 because a pool's stride is its kernel
-
-    Fix: mend the branch that the error underlines.
-    """
-
-    code = "shape-mismatch"
-    message = "{what}"
-    expected = "{expected}"
-    got = "{got}"
-    help = "{help}"
-
-
 class SymbolicStructure(Diagnostic):
     """The structure of a network would depend on the height or width of its input.
 
@@ -162,20 +129,6 @@ class SymbolicStructure(Diagnostic):
     code = "symbolic-structure"
     message = "{what} depends on the size of the input (`{value}`)"
     help = "let a parameter of the network decide: structure never depends on H or W"
-
-
-class SymbolicWeight(Diagnostic):
-    """A weight's shape would depend on a size of the input that isn't given.
-
-    Example: `flatten` and `linear 10` in a network with `input 3xHxW`
-
-    Fix: give the size (`--input 3x224x224`) or pool to a fixed size first (`avgpool to 1x1`).
-    """
-
-    code = "symbolic-weight"
-    message = "the weights of `{callee}` would depend on the size of the input"
-    got = "`{weight}` of {shape}"
-    help = "give the input a size (`--input 3x224x224`), or put `avgpool to 1x1` before it"
 
 
 class BadValue(Diagnostic):
@@ -388,61 +341,3 @@ class DuplicateOutput(Diagnostic):
     code = "outputs"
     message = "{what}"
     expected = "{expected}"
-
-
-class BadGroups(InvalidSetting):
-    """Groups must divide the channels that they part.
-
-    Example: `conv 3x3, 64, groups 3`
-
-    Fix: choose a number that divides input and output channels.
-    """
-
-    code = "groups"
-
-
-class WindowTooLarge(InvalidSetting):
-    """A window is larger than the map that it slides over, padding included, so nothing would come out.
-
-    Example: `conv 7x7, 64` on a map of 4 x 4
-
-    Fix: pad, pool less before, or feed a larger input.
-    """
-
-    code = "window-too-large"
-
-
-class LinearOnMap(InvalidSetting):
-    """`linear` works on the last axis, which on a map is the width.
-
-    Example: `linear 10` directly after a convolution
-
-    Fix: put `flatten`, or `avgpool to 1x1` and `flatten`, before it.
-    """
-
-    code = "linear-on-map"
-
-
-class WrongLayout(InvalidSetting):
-    """An operation can't work on a tensor with these axes.
-
-    Example: `conv 3x3, 64` after `flatten`
-
-    Fix: see the line `help`.
-    """
-
-    code = "wrong-layout"
-
-
-OP_ERRORS: dict[str, type[Diagnostic]] = {
-    kind.code: kind
-    for kind in (
-        InvalidSetting,
-        ShapeMismatch,
-        MissingValue,
-        BadGroups,
-        WindowTooLarge,
-        LinearOnMap,
-        WrongLayout,
-    )
-}

@@ -134,7 +134,9 @@ def _word(node: Word, env: Env) -> Any:
 def _list(node: ListOf, env: Env) -> tuple[Any, ...]:
     items = tuple(evaluate(item, env) for item in node.items)
     if any(type(item) is tuple for item in items) and _is_longer(items, LONGEST):
-        raise fail(env, node.span, "this list is too long", expected=f"at most {LONGEST:,} items, with those of its lists")
+        raise fail(
+            env, node.span, "this list is too long", expected=f"at most {LONGEST:,} items, with those of its lists"
+        )
     return items
 
 

@@ -90,7 +90,8 @@ def _fold(k: int, rest: int, index: str, once: Callable[[Env], None], env: Env, 
         env.session.distinct = distinct
         return False
     scope = child.finish()
-    builder.add_loop(scope, rest, counter, tuple(child.captures), span)
+    if scope.steps:
+        builder.add_loop(scope, rest, counter, tuple(child.captures), span)
     builder.naming.counters = {key: now[key] + growth[key] * rest for key in now}
     return True
 
@@ -105,11 +106,13 @@ def _affine(name: tuple[Any, ...]) -> bool:
     )
 
 
-def _limit(total: int, env: Env, index: str, span: Span) -> None:
+def _limit(total: int, env: Env, index: str, span: Span, *, steps: int = 1) -> None:
     """Refuses a loop of too many distinct iterations before any is expanded."""
-    if total * env.builder.pending > LIMIT - env.session.distinct:
+    if total * steps * env.builder.pending > LIMIT - env.session.distinct:
         what = f"{total:,} repetitions that differ from each other"
-        raise SpecError(errors.TooLarge(span, path=env.path, what=what, limit=f"{LIMIT:,} distinct steps", variable=index))
+        raise SpecError(
+            errors.TooLarge(span, path=env.path, what=what, limit=f"{LIMIT:,} distinct steps", variable=index)
+        )
 
 
 @contextmanager
@@ -159,7 +162,7 @@ def expand_dense(node: Dense, env: Env, expand: Expand, concatenate: Callable[[t
     if node.index != "i":
         check_new_name(node.index, env, node.span)
     total = count(node.count, env, "the number of repetitions")
-    _limit(2 * total, env, node.index, node.span)  # each iteration has a concatenation of its own
+    _limit(total, env, node.index, node.span, steps=2)  # each iteration has a concatenation of its own
     builder = env.builder
     with _repeated(total, builder):
         for k in range(total):

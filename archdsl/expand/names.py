@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from keyword import iskeyword
 from typing import Any
 
 from archdsl.diagnostics import SpecError
@@ -13,7 +14,7 @@ from archdsl.expand.builder import Builder, Naming
 from archdsl.expand.environment import MISSING, Env
 from archdsl.expand.evaluate import evaluate_known, fail
 from archdsl.expand.values import Given, StepValue, show
-from archdsl.ir import CallStep, Name, OpStep, Step, spell
+from archdsl.ir import MODULE_ATTRIBUTES, CallStep, Name, OpStep, Step, spell
 from archdsl.shape import Shape
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
@@ -62,6 +63,7 @@ def step_name(label: Label | None, callee: str, has_key: bool, env: Env, span: S
     builder = env.builder
     if label is not None:
         name = name_of(label, env)
+        _refuse_taken(name, label, env)
         builder.take_name(name, label.span, env.path)
         return name
     if not builder.naming.labelled:
@@ -71,6 +73,17 @@ def step_name(label: Label | None, callee: str, has_key: bool, env: Env, span: S
     if has_key:
         raise SpecError(errors.NeedsName(span, path=env.path, callee=callee))
     return builder.naming.nameless(callee)
+
+
+def _refuse_taken(name: Name, label: Label, env: Env) -> None:
+    """A name that PyTorch or Python has taken would break the module: `forward: conv 3x3, 8`."""
+    if name[0] in MODULE_ATTRIBUTES:
+        what = f"`{name[0]}` can't be a name: every PyTorch module has an attribute of that name"
+    elif iskeyword(str(name[0])) and len(name) == 1:
+        what = f"`{name[0]}` can't be a name: it is a word of Python"
+    else:
+        return
+    raise SpecError(errors.InvalidName(label.span, path=env.path, what=what, help="choose another name"))
 
 
 def is_labelled(body: Body, env: Env) -> bool:
@@ -113,10 +126,11 @@ def resolve_step(labels: tuple[Label, ...], env: Env, span: Span) -> int:
         if isinstance(given, StepValue):
             return _step_value(given, env.builder)
     names = tuple("".join(map(str, name_of(label, env))) for label in labels)
-    value = None if env.builder is None else _seek(env.builder, names)
+    builders = _outward(env.builder)
+    value = _seek(builders[0], names) if builders else None
     if value is None:
         path = ".".join(names)
-        known = tuple(dict.fromkeys(name for builder in _outward(env.builder) for name in builder.named))
+        known = tuple(dict.fromkeys(name for builder in builders for name in builder.named))
         near = did_you_mean(path, known)
         shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
         help = f"did you mean `{near}`?" if near else "only named steps above this line are seen, in the same block"
@@ -194,11 +208,11 @@ def _shape_inside(step: Step, shape: Shape, names: tuple[str, ...]) -> Shape | N
     inner = step.scope
     for candidate in inner.steps:
         if isinstance(candidate, (OpStep, CallStep)) and spell(candidate.name) == names[0]:
-            return _shape_inside(candidate, _plain(inner.shapes[candidate.outputs[0]]), names[1:])
+            return _shape_inside(candidate, plain(inner.shapes[candidate.outputs[0]]), names[1:])
     return None
 
 
-def _plain(shape: Shape) -> Shape:
+def plain(shape: Shape) -> Shape:
     """The shape without the source of its numbers, which would be in an inner block's terms."""
     return Shape(shape.axes, tuple(int(size) if isinstance(size, int) else size for size in shape.sizes))
 

@@ -205,19 +205,20 @@ def _parameters(chain: Chain, session: Session, unit: Unit, given: Mapping[str, 
                 raise missing_value(param.name, str(spec.network), f"{param.name} = VALUE", (), param.span)
             overrides[param.name] = Given(evaluate(param.default, env), param.span, param.default)
     for name, value in given.items():
+        item = value if isinstance(value, Given) else Given(value, base.span)
         if name not in declared:
-            raise _unknown_parameter(name, base.span, base)
-        overrides[name] = Given(value, base.span)
+            raise _unknown_parameter(name, item.span._replace(column=1), base)
+        overrides[name] = item
     env = _place(session, unit, dict(unit.lets))
     for param in base.params:
         kind = param_type(param, env)
-        item = overrides.get(param.name)
-        if item is None and param.default is None:
+        found = overrides.get(param.name)
+        if found is None and param.default is None:
             raise missing_value(param.name, str(base.network), f"--set {param.name}=VALUE", (), param.span)
-        if item is None:
+        if found is None:
             assert param.default is not None
-            item = Given(evaluate(param.default, env), param.span, param.default)
-        env.variables[param.name] = checked(param.name, item, kind, str(base.network), env)
+            found = Given(evaluate(param.default, env), param.span, param.default)
+        env.variables[param.name] = checked(param.name, found, kind, str(base.network), env)
     return {name: env.variables[name] for name in declared}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.expand import errors
+from archdsl.expand import errors, op_errors
 from archdsl.expand.arguments import Paired, Signature, is_setting, pair, signature_of, unknown_callee, unknown_setting
 from archdsl.expand.blocks import signature_of_params
 from archdsl.expand.environment import MISSING, SCHEMES, Session, Unit
@@ -91,7 +91,7 @@ def _refused(op: str, name: str, error: SettingError, span: Span, *, flag: bool)
     if flag:
         return errors.FlagNeedsValue(span, name=name, callee=op)
     what = f"`{name}` of `{op}` can't be {error.got}"
-    return errors.InvalidSetting(span, what=what, expected=error.expected, got=error.got, help="")
+    return op_errors.InvalidSetting(span, what=what, expected=error.expected, got=error.got, help="")
 
 
 class _Resolver:

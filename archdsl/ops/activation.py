@@ -43,6 +43,7 @@ class Relu(Activation):
     """max(x, 0)."""
 
     name = "relu"
+    traits = ("rectifies",)
     module = "ReLU"
     saved = ("output",)
     inplace = ("output",)
@@ -52,6 +53,7 @@ class Relu6(Activation):
     """min(max(x, 0), 6)."""
 
     name = "relu6"
+    traits = ("rectifies",)
     module = "ReLU6"
     inplace = ("copy",)
 
@@ -288,6 +290,7 @@ class Softmax(AlongChannels):
     """exp(x) over the sum of exp(x), over the channels."""
 
     name = "softmax"
+    traits = ("distribution",)
     module = "Softmax"
     saved = ("output",)
 
@@ -304,6 +307,7 @@ class LogSoftmax(AlongChannels):
     """The logarithm of softmax, over the channels."""
 
     name = "log_softmax"
+    traits = ("distribution",)
     module = "LogSoftmax"
     saved = ("output",)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, NamedTuple, dataclass_transform, get_origin, get_type_hints
 
 from archdsl.dims import Dim, at, prod
 from archdsl.ops.settings import Converter, SettingError, converter_for
@@ -156,6 +156,10 @@ class Facts(NamedTuple):
         return math.prod([at(factor, sizes) for factor in self.work]) if self.work else 0
 
 
+# What warnings ask of an op, instead of its name.
+Trait = Literal["linear map", "per channel", "centres", "rectifies", "distribution"]
+
+
 class Helper(NamedTuple):
     """Python source of a class or function that the emitted file needs once; `imports` are whole lines."""
 
@@ -206,6 +210,9 @@ class Op:
     optional: settings with a default that calls may also give in order, after the values (`dropout 0.2`).
     inputs: how many tensors it takes; (2, None) means two or more. Ops with several inputs are spelled as merges.
     axes: the layouts it accepts, as tuples of axis names; empty means any. `axes_help` is the way out for others.
+    traits: `linear map`: weights times the input, plus a bias if there is one; `per channel`: each channel scaled and
+        shifted at most, so that the linear maps before and behind it are still one; `centres`: takes the mean out of
+        each channel; `rectifies`: cuts off what is negative; `distribution`: scores become probabilities.
     training_only: in evaluation it does nothing, and hands on its input itself.
     family: the op whose `default` it follows; init_family the op whose `init` it follows (own name if empty).
     weights: the names by which `init` reaches its weights: their suffixes, `weight` where that is empty.
@@ -217,6 +224,7 @@ class Op:
 
     name: ClassVar[str]
     kind: ClassVar[str] = "other"
+    traits: ClassVar[tuple[Trait, ...]] = ()
     training_only: ClassVar[bool] = False
     symbol: ClassVar[str] = ""
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)

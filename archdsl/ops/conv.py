@@ -19,6 +19,7 @@ class Conv(Op):
 
     name = "conv"
     kind = "conv"
+    traits = ("linear map",)
     axes = MAPS
     axes_help = TO_MAP
     kernel: Size
@@ -65,6 +66,7 @@ class DepthwiseConv(Op):
 
     name = "dwconv"
     kind = "conv"
+    traits = ("linear map",)
     family = "conv"
     init_family = "conv"
     axes = MAPS
@@ -113,6 +115,7 @@ class ConvTranspose(Op):
 
     name = "conv_transpose"
     kind = "conv"
+    traits = ("linear map",)
     init_family = "conv"
     axes = MAPS
     axes_help = TO_MAP

@@ -20,6 +20,7 @@ class Dropout(Op):
 
     name = "dropout"
     kind = "dropout"
+    traits = ("per channel",)
     training_only = True
     optional = ("p",)
     p: Probability = 0.5
@@ -37,6 +38,7 @@ class SpatialDropout(Op):
 
     name = "spatial_dropout"
     kind = "dropout"
+    traits = ("per channel",)
     training_only = True
     optional = ("p",)
     axes = MAPS
@@ -57,6 +59,7 @@ class AlphaDropout(Op):
 
     name = "alpha_dropout"
     kind = "dropout"
+    traits = ("per channel",)
     training_only = True
     optional = ("p",)
     p: Probability = 0.5

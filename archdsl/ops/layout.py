@@ -18,6 +18,7 @@ class Identity(Op):
 
     name = "identity"
     kind = "other"
+    traits = ("per channel",)
 
     def infer(self, inputs: tuple[Shape, ...]) -> Facts:
         return Facts(self.only(inputs), alias=True)
@@ -245,6 +246,7 @@ class ChannelAffine(Op):
 
     name = "channel_affine"
     kind = "other"
+    traits = ("per channel",)
     axes = MAPS
     axes_help = TO_MAP
     scale: tuple[Number, ...]

@@ -11,6 +11,7 @@ class Linear(Op):
 
     name = "linear"
     kind = "linear"
+    traits = ("linear map",)
     out: PositiveInt
     bias: bool = True
 

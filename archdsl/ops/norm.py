@@ -34,6 +34,7 @@ class BatchNorm(Op):
 
     name = "batchnorm"
     kind = "norm"
+    traits = ("per channel", "centres")
     axes = (LAYOUTS[1], *MAPS)
     axes_help = TO_MAP
     eps: NonNegative = 1e-5
@@ -187,6 +188,7 @@ class InstanceNorm(Op):
 
     name = "instancenorm"
     kind = "norm"
+    traits = ("centres",)
     axes = MAPS
     axes_help = TO_MAP
     eps: NonNegative = 1e-5

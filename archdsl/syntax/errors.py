@@ -196,14 +196,14 @@ class EmptyBody(Diagnostic):
 
 
 class BodyUnderCall(Diagnostic):
-    """Lines are indented under a step that is a single call, which can't have a body.
+    """Lines are indented under a line that can't have a body: a single call, or one such as `input` or `let`.
 
     Write `name:` with nothing behind it for a container, or move the lines out.
     """
 
     code = "body-under-call"
-    message = "`{callee}` is an operation and can't have steps of its own"
-    help = "for a container write its name and a colon alone on the line, the steps under it"
+    message = "nothing can be indented under `{callee}`"
+    help = "start the line in the same column, or put it under a container: a name and a colon alone on their line"
 
 
 class BranchWithoutDash(Diagnostic):

@@ -258,7 +258,8 @@ def _number(text: Text, start: int, end: int, v: list[Any]) -> Literal:
     written = v[0]
     value = int(written) if written.isdigit() else float(written)
     if value == float("inf"):
-        raise SpecError(errors.TooLong(text.span(start, end), what="number", count=f"the value {written}", limit="about 1.8e308"))
+        count = f"the value {written}"
+        raise SpecError(errors.TooLong(text.span(start, end), what="number", count=count, limit="about 1.8e308"))
     return Literal(value, written, text.span(start, end))
 
 

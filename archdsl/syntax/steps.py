@@ -121,10 +121,11 @@ class Steps:
 
     def _step(self, item: Item, text: Text, links: Text, label: Label | None, trivia: Trivia) -> Step:
         if item.children:
-            self._report_body_under_call(item, links)
+            self.report_body(item, links)
         return Step(label=label, links=line.chain(links), span=text.all(), trivia=trivia)
 
-    def _report_body_under_call(self, item: Item, text: Text) -> None:
+    def report_body(self, item: Item, text: Text) -> None:
+        """Tell that nothing may be indented under a line, and what is wrong with what is."""
         word = headers.first_word(text)
         self.problems.append(errors.BodyUnderCall(item.children[0].text.all(), callee=word or text.text))
         if not any(child.is_dash for child in item.children):
@@ -257,7 +258,7 @@ class Steps:
 
     def _childless(self, item: Item, text: Text) -> None:
         if item.children:
-            self._report_body_under_call(item, text)
+            self.report_body(item, text)
 
 
 _MARGIN = "it stands at the left margin"

@@ -32,6 +32,10 @@ def read_text(source: Source, problems: Problems) -> Spec | None:
     return Spec(**{"span": first, **fields}, trivia=heading, closing=comments.rest())
 
 
+# Lines with nothing under them; `let`, `default` and `init` see to that themselves, wherever they stand.
+_ONE_LINE = frozenset(("format", "about", "use", "input", "returns"))
+
+
 class _FileReader:
     """Reads the lines at the left margin, and those of the net."""
 
@@ -70,6 +74,8 @@ class _FileReader:
                 raise SpecError(
                     errors.UnknownLine(item.text.all(), found=word or item.text.text[:20], known=", ".join(known))
                 )
+            if item.children and word in _ONE_LINE:
+                self._steps.report_body(item, item.text)
             self._words[word](item, headers.after(word, item.text))
         except SpecError as error:
             self._problems += error.diagnostics

@@ -71,6 +71,8 @@ def _spell(wanted: set[str]) -> str:
 def _help(tokens: list[Token], token: Token) -> str:
     kind = token[0]
     before = tokens[tokens.index(token) - 1][0] if token in tokens and tokens[0] != token else ""
+    if kind == "EQ" and len(tokens) > 2 and tokens[1] == token:
+        return f"a label ends in a colon: `{tokens[0][1]}: ...`"
     if kind == "EQ":
         return "`==` compares; `name = value` gives a setting its value"
     if kind == "COMPARE":
@@ -79,6 +81,8 @@ def _help(tokens: list[Token], token: Token) -> str:
         return "a guard follows a call, a chain joins two calls: `conv 1x1, 64 -> relu when C`"
     if kind == "IF" or before == "IF" or kind == "ELSE":
         return "a choice is written `1 if first else 2`"
+    if kind == "COMMA" and True and tokens[0][0] == "CALLEE":
+        return f"what a call is given follows without brackets: `{tokens[0][1]} ...`"
     if kind == "COLON":
         return "a label stands first on its line: `conv1: conv 3x3, 64`"
     return ""

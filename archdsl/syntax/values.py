@@ -41,10 +41,15 @@ def input_size(text: Text) -> SizeLiteral:
     """`3x224x224` or `3xHxW`."""
     written = text.text.strip()
     if not _INPUT.fullmatch(written):
-        sides = [side for side in written.split("x") if re.fullmatch(r"\d{1,9}|[A-Z]", side)]
-        why = f"it has {len(sides)} sizes" if len(sides) > 4 else "it isn't numbers and capital letters joined by x"
-        raise SpecError(errors.InputExpected(text.all(), found=written, why=why))
+        raise SpecError(errors.InputExpected(text.all(), found=written, why=_no_input(written)))
     return SizeLiteral(tuple(int(side) if side.isdigit() else side for side in written.split("x")), text.all())
+
+
+def _no_input(written: str) -> str:
+    sides = written.split("x")
+    if not all(re.fullmatch(r"\d+|[A-Z]", side) for side in sides):
+        return "it isn't numbers and capital letters joined by x"
+    return f"it has {len(sides)} sizes" if len(sides) > 4 else "sizes have at most nine digits"
 
 
 def format_number(text: Text) -> int:

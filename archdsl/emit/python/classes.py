@@ -8,7 +8,7 @@ from typing import Any
 from archdsl.emit.python.flatten import Flat, Item, flatten
 from archdsl.emit.python.forms import Attributes, Form, form_of, is_inline, labels, title
 from archdsl.emit.python.forward import Forward
-from archdsl.emit.python.modules import Inline, Modules, Reference
+from archdsl.emit.python.modules import Inline, Modules, Reference, arguments_of
 from archdsl.emit.python.pieces import Bracketed, lines
 from archdsl.emit.python.values import class_name, hint, identifier
 from archdsl.ir import CallStep, Net, Scope
@@ -88,7 +88,7 @@ class Classes:
         scope = step.scope
         if scope.kind == "block":
             order = (("in_channels", None), *scope.params)
-            types = {python_name(key): hint(value) for key, value in step.arguments}
+            types = {name: hint(value) for name, value in arguments_of(step).items()}
         form = form_of(scope, self.flat(scope))
         if not is_inline(scope, form):
             self._visit(scope, order, types)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from archdsl.emit.python.flatten import Flat, Item
-from archdsl.emit.python.values import RESERVED, is_identifier
-from archdsl.ir import CallStep, OpStep, Scope
+from archdsl.emit.python.values import is_identifier
+from archdsl.ir import MODULE_ATTRIBUTES, CallStep, OpStep, Scope
 
 # sequential: numbered modules one after the other; ordered: the same with names; list: numbered modules that a forward
 # of its own joins; module: anything else.
@@ -20,7 +20,7 @@ def form_of(scope: Scope, flat: Flat) -> Form:
     if is_chain(flat):
         if counted and (members or not scope.labelled):
             return "sequential"
-        named = not any(item.nameless or item.name in RESERVED for item in members)
+        named = not any(item.nameless for item in members)
         if named and scope.kind == "container":
             return "ordered"
     if counted and members and not any(item.step.unused for item in members):
@@ -60,7 +60,7 @@ class Attributes:
 
     def _unique(self, name: str, stem: str) -> str:
         k = 2
-        while name in self._taken or name in RESERVED or not is_identifier(name):
+        while name in self._taken or name in MODULE_ATTRIBUTES or not is_identifier(name):
             name, k = f"{stem}{k}", k + 1
         self._taken.add(name)
         return name
@@ -70,15 +70,11 @@ class Attributes:
         name = self._of.get(item.name, item.name)
         if self._form == "list":
             return f"{owner}[{name}]"
-        if name in RESERVED:
-            return f'{owner}._modules["{name}"]'
         return f"{owner}.{name}" if is_identifier(name) else f'getattr({owner}, "{name}")'
 
     def assignment(self, item: Item) -> tuple[str, str]:
         """What stands before and after the expression that makes a member."""
         name = self._of.get(item.name, item.name)
-        if name in RESERVED:
-            return f'self._modules["{name}"] = ', ""
         if is_identifier(name):
             return f"self.{name} = ", ""
         register = "register_parameter" if item.lowered.parameter else "add_module"

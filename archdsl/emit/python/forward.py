@@ -17,7 +17,7 @@ LONGEST = 96
 DEEPEST = 4
 CONDITIONS = {"training": "if self.training:", "eval": "if not self.training:"}
 # Variables that emitted code uses for something else.
-_TAKEN = frozenset({"self", "torch", "nn", "math", "divisible"})
+_TAKEN = frozenset({"self", "torch", "nn", "math", "divisible", "getattr"})
 
 
 class Pending(NamedTuple):

@@ -112,7 +112,7 @@ class Modules:
         return Bracketed("nn.Parameter", (Bracketed("torch.empty", sizes),))
 
     def _call(self, found: Reference, step: CallStep) -> Piece:
-        given = {python_name(key): value for key, value in step.arguments}
+        given = arguments_of(step)
         items: list[Piece] = []
         for name, default in found.params:
             if name not in given:  # a container hands on what its block was given
@@ -126,6 +126,14 @@ class Modules:
             elif text != default:
                 items.append(Keyword(identifier(name), text))
         return Bracketed(found.name, tuple(items))
+
+
+def arguments_of(step: CallStep) -> dict[str, Any]:
+    """What a block's class is constructed with, by the names that the constructor has for it."""
+    if not step.arguments:
+        return {}
+    *given, (_, channels) = step.arguments
+    return {python_name(key): value for key, value in given} | {"in_channels": channels}
 
 
 def _differs(default: Any, value: Any) -> bool:

@@ -55,8 +55,8 @@ def _rows(net: Net, costs: Costs, fields: Fields | None, depth: int | None, full
     chosen: list[Row] = []
     level = 1
     while True:
-        rows = list(islice(Tree(net, costs, fields=fields, depth=level).rows(), ROWS + 1 if chosen else None))
-        if chosen and (len(rows) > ROWS or len(rows) == len(chosen)):
+        rows = list(islice(Tree(net, costs, fields=fields, depth=level).rows(), ROWS + 1 if level > 1 else None))
+        if level > 1 and (len(rows) > ROWS or len(rows) == len(chosen)):
             return chosen
         chosen = rows
         level += 1
