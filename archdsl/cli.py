@@ -147,8 +147,13 @@ def fmt(
     from archdsl.syntax.read import read_file
 
     changed = False
+    wrong: list[Diagnostic] = []
     for path in [library.find(spec) for spec in specs]:
-        after = _printed(read_file(path), path.suffix)
+        try:
+            after = _printed(read_file(path), path.suffix)
+        except SpecError as error:  # the other files are laid out all the same
+            wrong += error.diagnostics
+            continue
         if path.read_bytes() == after.encode():
             continue
         changed = True
@@ -156,6 +161,8 @@ def fmt(
             console.err(f"{path}: would be laid out anew")
         else:
             write_atomically(path, after)
+    if wrong:
+        raise SpecError(*wrong)
     if check and changed:
         raise typer.Exit(SPEC_WRONG)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from archdsl import library
 from archdsl.analysis.cost import Cost, Costs
 from archdsl.analysis.state import check_names
 from archdsl.diagnostics import Diagnostic
+from archdsl.expand.evaluate import LARGEST, evaluate
 from archdsl.expand.files import Loader
 from archdsl.expand.network import expand
 from archdsl.expand.values import Given
+from archdsl.failure import WrongUsage
 from archdsl.ir import Net
 from archdsl.source import Source
 from archdsl.syntax.expression import SizeLiteral
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from archdsl.emit.graph import Diagram
 
 Macs = Literal["exact", "torchinfo"]
+Format = Literal["table", "json", "csv"]
+_NARROWEST = 20  # columns
 
 
 def load(name_or_path: str | Path, *, input: str | None = None, **params: Any) -> Network:
@@ -87,12 +92,16 @@ class Network:
 
     def cost(self, macs: Macs = "exact") -> Cost:
         """Parameters, buffers and multiply-accumulates for one image, in one of the two conventions."""
+        _one_of("macs", macs, get_args(Macs))
         return Costs(self.net, macs).of_scope(self.net.scope)
 
     def memory(self, *, batch: int = 1, dtype: str = "float32") -> Memory:
         """Bytes of the weights, and of the activations that training keeps for the backward pass."""
-        from archdsl.analysis.memory import memory
+        from archdsl.analysis.memory import BYTES, memory
 
+        _one_of("dtype", dtype, tuple(BYTES))
+        if batch < 1:
+            raise WrongUsage(f"a batch holds at least one example, not {batch}")
         return memory(self.net, batch, dtype)
 
     def requirements(self) -> Requirements:
@@ -107,7 +116,7 @@ class Network:
         depth: int | None = None,
         full: bool = False,
         macs: Macs = "exact",
-        format: Literal["table", "json", "csv"] = "table",
+        format: Format = "table",
         width: int = 80,
     ) -> str:
         """The layers with their settings, output, parameters and MACs, as text.
@@ -116,12 +125,15 @@ class Network:
         """
         from archdsl.emit import summary
 
-        return summary.render(self.net, depth=depth, full=full, macs=macs, format=format, width=width)
+        _one_of("macs", macs, get_args(Macs))
+        _one_of("format", format, get_args(Format))
+        return summary.render(self.net, depth=depth, full=full, macs=macs, format=format, width=max(width, _NARROWEST))
 
     def to_json(self, *, full: bool = False, macs: Macs = "exact") -> dict[str, Any]:
         """What `build --summary --format json` prints (see the documentation of the interface)."""
         from archdsl.emit import summary
 
+        _one_of("macs", macs, get_args(Macs))
         return summary.to_json(self.net, full=full, macs=macs)
 
     @cached_property
@@ -150,8 +162,19 @@ class Network:
     def __repr__(self) -> str:
         return f"<Network {self.name}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its spec: the other process compiles it anew, which is quick."""
+        return Network, (self.spec, self._loader, self._input, self._params)
+
+
+def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise WrongUsage(f"there is no {what} {value!r}", help=f"it is one of {', '.join(known)}")
+
 
 def _size(text: str) -> SizeLiteral:
+    if not isinstance(text, str):
+        raise WrongUsage(f"an input is a text, not {text!r}", help='such as "3x96x96" or "3xHxW"')
     from archdsl.syntax.text_range import Text
     from archdsl.syntax.values import input_size
 
@@ -162,10 +185,14 @@ def _value(name: str, value: Any) -> Any:
     """A parameter's value: Python's own, or an expression of the language, which knows where it stands."""
     if isinstance(value, list):
         return tuple(item.value if isinstance(item, Given) else item for item in [_value(name, one) for one in value])
+    if not isinstance(value, bool) and isinstance(value, Integral):  # numpy's too
+        number = int(value)
+        if abs(number) >= LARGEST:
+            raise WrongUsage(f"`{name}` is too large", help="numbers stay below 2**63")
+        return number
     if not isinstance(value, str):
         return value
     from archdsl.expand.environment import Env, Session, Unit
-    from archdsl.expand.evaluate import evaluate
     from archdsl.syntax.line import expression
     from archdsl.syntax.text_range import Text
 

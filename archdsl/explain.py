@@ -39,6 +39,7 @@ def _below(kind: type[Diagnostic]) -> Iterator[type[Diagnostic]]:
 
 def page(code: str) -> str:
     """What a code means, with an example and the fix; raises WrongUsage for an unknown one."""
+    code = code.removeprefix("error[").removeprefix("warning[").removesuffix("]")  # as an error's first line has it
     if code not in kinds():
         near = did_you_mean(code, kinds())
         way_out = f"did you mean `{near}`?" if near else f"the codes are {', '.join(kinds())}"

@@ -18,7 +18,7 @@ from archdsl.analysis.state import state_dict
 from archdsl.compiler import Network
 from archdsl.diagnostics import SpecError
 from archdsl.dims import at
-from archdsl.ir import Net, leaves
+from archdsl.ir import Net, OpStep, leaves
 from archdsl.shape import Shape
 from archdsl.source import Source
 from archdsl.syntax.printer import print_text, print_yaml
@@ -161,12 +161,17 @@ def other_sizes_agree(spec: Spec, text: str, sizes: Sizes) -> None:
         agrees(network, run)
 
 
+def _permutes(step: OpStep) -> bool:
+    """Layer norm of a map with the channels first permutes as well."""
+    return step.op.name in _VIEWS or (step.op.name == "layernorm" and bool(step.facts.shape.spatial))
+
+
 def memory_agrees(network: Network) -> None:
     """What a training step keeps are the storages that autograd saves.
 
     Not asked behind views whose axes are in another order: of these some kernels keep a copy, others the original.
     """
-    if any(leaf.step.op.name in _VIEWS for leaf in leaves(network.net.scope)):
+    if any(_permutes(leaf.step) for leaf in leaves(network.net.scope)):
         return
     told, kept = memory(network.net, BATCH).activations, saved_bytes(network.build(), image_for(network))
     assert told == kept, (told, kept)

@@ -187,9 +187,7 @@ class Steps(Growing):
             over = Range(Literal(rng.choice([0, 1])), Literal(rng.choice([1, 2, 3])))
         else:
             lists = [
-                name
-                for name, value in env.variables.items()
-                if isinstance(value, tuple) and len(set(value)) == len(value)
+                name for name, value in env.variables.items() if type(value) is tuple and len(set(value)) == len(value)
             ]
             over = Word(rng.choice(lists)) if lists and rng.random() < 0.5 else ListOf(tuple(map(Literal, sizes)))
         made = For(names=names, rows=rows, over=over, body=())

@@ -133,6 +133,17 @@ def test_check_as_json_goes_to_standard_output(cli: Cli) -> None:
     assert json.loads(cli("check", "good.arch", "--format", "json").out) == []
 
 
+def test_fmt_leaves_a_wrong_file_alone_and_goes_on(cli: Cli) -> None:
+    wrong = GOOD.replace("  relu", "    relu")
+    Path("wrong.arch").write_text(wrong)
+    Path("wide.arch").write_text(GOOD.replace("conv 3x3", "conv   3x3"))
+    ran = cli("fmt", "wrong.arch", "wide.arch")
+    assert ran.code == 1
+    assert "wrong.arch:4:5: error[body-under-call]" in ran.err
+    assert Path("wrong.arch").read_text() == wrong
+    assert "conv 3x3, 8\n" in Path("wide.arch").read_text()
+
+
 def test_fmt_lays_out_and_check_only_tells(cli: Cli) -> None:
     messy = GOOD.replace("conv1: conv 3x3, 8", "conv1:    conv 3x3,8")
     Path("messy.arch").write_text(messy)
@@ -192,6 +203,11 @@ def test_the_schema_is_json(cli: Cli) -> None:
         (["build", "good.arch", "--depth", "x"], "--depth"),
         (["build", "good.arch", "--format", "xml"], "table"),
         (["build", "good.arch", "--set", "classes"], "NAME=VALUE"),
+        (["build", "good.arch", "--set", "classes=1.5"], "--set:1:9: error[wrong-type]"),
+        (["build", "good.arch", "--set", "class=1"], "did you mean `classes`?"),
+        (["build", "good.arch", "--input", "abc"], "--input:1:1: error[input-expected]: `abc` is no input"),
+        (["build", "good.arch", "--input", ""], "`(nothing)` is no input"),
+        (["build", "good.arch", "--input", "3x9999999999x3"], "at most nine digits"),
         (["build", "good.arch", "-o", "tiny.exe"], ".py"),
         (["build", "good.arch", "-o", "nowhere/tiny.py"], "the folder `nowhere` doesn't exist"),
         (["build", "godo.arch"], "did you mean `good.arch`?"),
@@ -215,6 +231,10 @@ def test_what_was_asked_for_is_a_result(cli: Cli, args: list[str]) -> None:
     assert ran.err == ""
 
 
+def test_explain_takes_a_code_as_it_is_told(cli: Cli) -> None:
+    assert cli("explain", "error[shape-mismatch]") == cli("explain", "shape-mismatch")
+
+
 def test_our_bug_is_seventy_and_says_what_to_report() -> None:
     planted = "import archdsl\ndef load(*args, **settings): return 1 // 0\narchdsl.load = load"
     ran = process("build", "x", code=planted)
@@ -235,6 +255,24 @@ def test_ctrl_c_is_130_and_silent() -> None:
 def test_a_reader_that_goes_away_is_no_trouble() -> None:
     ran = process("schema", shell="| true; echo ${PIPESTATUS[0]}")
     assert ran == Ran(0, "0\n", "")
+
+
+@pytest.mark.parametrize("nowhere", ["2>&-", "2>/dev/full"])
+def test_errors_that_nobody_can_read_are_still_told_by_the_code(tmp_path: Path, nowhere: str) -> None:
+    (tmp_path / "bad.arch").write_text(BAD)
+    ran = process("check", "bad.arch", shell=f"{nowhere}; echo $?", cwd=tmp_path)
+    assert ran.out == "1\n"
+
+
+def test_an_interrupt_that_a_library_turns_into_its_own_error_is_still_130() -> None:
+    planted = (
+        "import archdsl, os, signal\n"
+        "def load(*args, **settings):\n"
+        "    try: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    except KeyboardInterrupt: raise AttributeError('half imported')\n"
+        "archdsl.load = load"
+    )
+    assert process("build", "x", code=planted) == Ran(130, "", "")
 
 
 def test_a_full_disk_behind_the_output_is_three() -> None:

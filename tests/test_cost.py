@@ -159,5 +159,3 @@ def test_symbolic_sizes_stay_symbolic() -> None:
     for side in (1, 2, 5, 32):
         concrete = text_cost(text, input=f"3x{side}x{side + 3}")
         assert concrete.macs == at(found.macs, {"H": side, "W": side + 3})
-
-

@@ -132,7 +132,8 @@ def _outcome(text: str, name: str) -> str:
     try:
         archdsl.loads(text, name=name)
     except SpecError as error:
-        assert render(error.diagnostics, width=80)
+        if not render(error.diagnostics, width=80):
+            raise AssertionError("an error without a text") from error
         return " ".join(diagnostic.code for diagnostic in error.diagnostics)
     return "ok"
 

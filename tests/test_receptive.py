@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 import archdsl
-from archdsl.analysis.receptive import UNKNOWN, Field, Fields, Receptive, receptive
+from archdsl.analysis.receptive import Field, Fields, Receptive, receptive
 from archdsl.ir import Net
-from archdsl.ops.base import GLOBAL
+from archdsl.ops.base import GLOBAL, UNKNOWN
 
 
 def field_of(net: Net) -> Field:
@@ -177,3 +177,10 @@ def test_folded_layers_have_the_field_of_their_last() -> None:
                 head, _, tail = path.partition("{")
                 path = head + tail.partition("..")[2].replace("}", "", 1)
             assert layer["receptive_field"] == unfolded[path]["receptive_field"]
+
+
+def test_maps_side_by_side_have_no_one_field() -> None:
+    """Behind the seam a position sees elsewhere than before it."""
+    seam = "concat along height\n    - skip\n    - a: conv 3x3, 3, pad 1\n"
+    spec = f"net small\n  input 3x8x8\n  {seam}  b: conv 3x3, 4\n"
+    assert told(spec) == UNKNOWN

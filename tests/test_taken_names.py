@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 import archdsl
-from archdsl.ir import MODULE_ATTRIBUTES
+from archdsl.ir import MODULE_ATTRIBUTES, leaves
 
 
 def test_the_attributes_are_those_of_torch() -> None:
@@ -25,4 +25,4 @@ def test_a_taken_name_is_refused_where_it_stands(label: str) -> None:
 
 def test_other_names_are_free() -> None:
     network = archdsl.loads("net n\n  input 3x8x8\n  forward2: conv 3x3, 4\n  types: relu\n", name="n.arch")
-    assert [step.name for step in network.net.scope.steps] == [("forward2",), ("types",)]
+    assert [leaf.path for leaf in leaves(network.net.scope)] == ["forward2", "types"]

@@ -13,7 +13,7 @@ from math import gcd, lcm
 from typing import NamedTuple
 
 from archdsl.ir import LoopStep, Net, OpStep, Scope, Step
-from archdsl.ops.base import GLOBAL, POINTWISE, Window
+from archdsl.ops.base import GLOBAL, POINTWISE, UNKNOWN, Window
 
 # An upsampling beyond this is not followed.
 MAX_PERIOD = 256
@@ -29,7 +29,6 @@ class Axis(NamedTuple):
 
 
 # The whole input, or none that can be told.
-UNKNOWN = "unknown"
 Field = tuple[Axis, ...] | str
 _SAME = Axis(1, 1, (0,), (0,))
 
@@ -95,7 +94,7 @@ class Fields:
             window = step.facts.window
             if window == POINTWISE:
                 return [seen]
-            through = _through(window) if isinstance(window, Window) else GLOBAL
+            through = _through(window) if isinstance(window, Window) else window
             return [{position: _compose(through, field) for position, field in seen.items()}]
         if isinstance(step, LoopStep):
             results = [self._power(step.scope, step.times)]

@@ -168,7 +168,8 @@ def unknown_setting(name: str, signature: Signature, span: Span, path: tuple[str
     """For a setting that the callee doesn't have."""
     known = (*signature.values, *signature.settings)
     told = f"one of {', '.join(known)}" if known else "no settings at all"
-    near = did_you_mean(name, known)
+    # `padding` and `out_channels` are what torch calls `pad` and `out`.
+    near = did_you_mean(name, known) or next((one for one in known if len(one) > 2 and name.startswith(one)), None)
     return errors.UnknownSetting(span, path=path, callee=signature.callee, name=name, known=told, near=near)
 
 
@@ -182,7 +183,7 @@ def _missing_comma(arg: Arg, signature: Signature, place: Place) -> SpecError:
 def _surplus(expression: Expression, signature: Signature, given: Container[str], place: Place) -> SpecError:
     value = written(expression)
     setting = next((name for name in signature.settings if name not in given), "")
-    help = f"name the setting: `{setting} {value}`" if setting else ""
+    help = f"name the setting, such as `{setting} {value}`" if setting else ""
     if (
         isinstance(expression, Binary)
         and isinstance(expression.left, Word)
@@ -207,9 +208,14 @@ def _all_there(given: dict[str, Paired], signature: Signature, place: Place, spa
 
 def unknown_callee(name: str, span: Span, known: Iterable[str], path: tuple[str, ...] = ()) -> Diagnostic:
     """For a name that no operation, block or macro has."""
+    known = tuple(known)
     near = did_you_mean(name, known)
     help = f"did you mean `{near}`?" if near else "`archdsl ops` lists the operations; blocks are defined in the file"
-    if span.source.line(span.line)[: span.column - 1].rstrip().endswith(","):
+    before = span.source.line(span.line)[: span.column - 1].rstrip(" -:")
+    if near is None and before.split()[-1:] and before.split()[-1] in known:
+        op = before.split()[-1]
+        help = f"`{op}:` is a label; did you mean `{op} {name}`, without the colon?"
+    if before.endswith(","):
         help = "in brackets a comma separates items: put quotes around a step that holds one"
     return errors.UnknownCallee(span, path=path, name=name, help=help)
 

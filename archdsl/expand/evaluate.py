@@ -268,7 +268,7 @@ def _slice(node: Slice, env: Env) -> Any:
 
 def _items(expression: Expression, env: Env) -> tuple[Any, ...]:
     value = evaluate_known(expression, env)
-    if not isinstance(value, tuple) or isinstance(value, Shape):
+    if type(value) is not tuple and not isinstance(value, Sides):
         raise fail(env, expression.span, "this must be a list", expected="a list", got=got_of(value))
     return value
 

@@ -9,7 +9,7 @@ from typing import Any
 from archdsl import trace
 from archdsl.dims import Sym
 from archdsl.expand.values import show, type_of
-from archdsl.shape import Shape
+from archdsl.trace import Sides
 
 
 def got_of(value: Any) -> str:
@@ -53,7 +53,7 @@ def _sum(*args: Any) -> Any:
 
 
 def _len(items: Any) -> int:
-    if not isinstance(items, tuple) or isinstance(items, Shape):
+    if type(items) is not tuple and not isinstance(items, Sides):
         raise Refused("`len` takes a list", expected="a list", got=got_of(items))
     return len(items)
 

@@ -146,12 +146,12 @@ def _rows(node: For, env: Env) -> Any:
         if len(node.names) == 1:
             return [(number,) for number in numbers]
     items = evaluate(node.over, env)
-    if not isinstance(items, tuple):
+    if type(items) is not tuple:
         raise fail(env, node.over.span, "`for` goes over a table, a list or a range", expected="a list")
     if len(node.names) == 1:
         return [(item,) for item in items]
     for item in items:
-        if not isinstance(item, tuple) or len(item) != len(node.names):
+        if type(item) is not tuple or len(item) != len(node.names):
             what = f"`for {', '.join(node.names)}` needs {len(node.names)} values from each item"
             raise fail(env, node.over.span, what, expected=f"lists of {len(node.names)}", got=str(item))
     return items

@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from archdsl.diagnostics import SpecError
@@ -58,21 +59,32 @@ def expand(
     return net
 
 
+_LOCK = Lock()
+_BEFORE: list[tuple[int, bool]] = []
+
+
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """A deeper stack than Python's own, for bodies and calls nest within limits of their own; no garbage collection.
 
-    All that an expansion makes lives on in its network: searching it for garbage, again and again, would double the time.
+    All that an expansion makes lives on in its network: searching it for garbage, again and again, doubles the time.
     """
-    before, collecting = sys.getrecursionlimit(), gc.isenabled()
-    sys.setrecursionlimit(max(before, 20_000))
-    gc.disable()
+    with _LOCK:  # the first thread that comes sets both, the last that goes sets them back
+        if not _BEFORE:
+            _BEFORE.append((sys.getrecursionlimit(), gc.isenabled()))
+            sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+            gc.disable()
+        else:
+            _BEFORE.append(_BEFORE[0])
     try:
         yield
     finally:
-        sys.setrecursionlimit(before)
-        if collecting:
-            gc.enable()
+        with _LOCK:
+            limit, collecting = _BEFORE.pop()
+            if not _BEFORE:
+                sys.setrecursionlimit(limit)
+                if collecting:
+                    gc.enable()
 
 
 def _expand(

@@ -62,6 +62,8 @@ class Window(NamedTuple):
 # How far an op sees, where it is no window: one position, or the whole map (whose stride is then undefined).
 POINTWISE = "pointwise"
 GLOBAL = "global"
+# Different positions see differently (a concatenation of maps), so no one window tells it.
+UNKNOWN = "unknown"
 
 
 class AtLeast(NamedTuple):
@@ -126,7 +128,7 @@ class Facts(NamedTuple):
     weights: parameter suffix -> shape; an empty suffix is a bare tensor under the step's own name.
     work: the factors of the multiply-accumulates of convolutions, linear layers and matrix products; no bias (design:
         half of `torch.utils.flop_counter`). None for no work; multiplied out only by those who ask.
-    window: how far an output position sees: a Window, POINTWISE or GLOBAL.
+    window: how far an output position sees: a Window, POINTWISE, GLOBAL or UNKNOWN.
     saves: what autograd keeps for the backward pass in training: "input", "output" or an Extra. Of a merge "input" is
         each factor of a product from left to right, and the Extras are the partial products.
     saves_in_place: the same where the module runs in place, for those that can.

@@ -4,8 +4,8 @@ from collections import Counter
 from typing import Literal
 
 from archdsl.dims import Dim
-from archdsl.ops.base import Check, Extra, Facts, Op, OpError, Same, Torch, count
-from archdsl.shape import Shape
+from archdsl.ops.base import POINTWISE, UNKNOWN, Check, Extra, Facts, Op, OpError, Same, Torch, count
+from archdsl.shape import SPATIAL, Shape
 
 # The leading axis of a `parameter`, and of what is computed from parameters alone: the same for every image.
 BATCH = "batch"
@@ -67,7 +67,8 @@ class Concat(Op):
         shape, checks = joined(self, inputs, except_for=self.along)
         total: Dim = sum(one.sizes[one.axes.index(self.along)] for one in inputs)
         sizes = tuple(total if axis == self.along else size for axis, size in zip(*shape, strict=True))
-        return Facts(Shape(shape.axes, sizes), checks=checks)
+        window = UNKNOWN if self.along in SPATIAL else POINTWISE
+        return Facts(Shape(shape.axes, sizes), window=window, checks=checks)
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         batched = [k for k, shape in enumerate(inputs) if shape.axes[0] != BATCH]

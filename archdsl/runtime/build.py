@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from archdsl.failure import WrongUsage
+from archdsl.failure import Failure, WrongUsage
 from archdsl.runtime.module import module_of
 
 if TYPE_CHECKING:
@@ -24,13 +24,18 @@ def build(network: Network, *, device: str = "cpu", seed: int | None = None) -> 
     """The network as a module with freshly drawn weights, in training mode as torch's own.
 
     Equal seeds give equal weights on one kind of device, and leave the generator as it was. Raises Failure above
-    100,000 modules, WrongUsage for a device that isn't there.
+    100,000 modules and where the weights don't fit, WrongUsage for a device that isn't there.
     """
     target = _device(device)
     try:
         module = construct(network, target)
-    except (RuntimeError, AssertionError) as error:
-        raise WrongUsage(f"can't put the network on `{device}`: {str(error).splitlines()[0]}") from error
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+            weights = network.memory().weights
+            assert isinstance(weights, int), "weights never depend on an open size"
+            message = f"no room on `{device}` for {weights / 1e9:,.1f} GB of weights"
+            raise Failure(message, help='`device="meta"` needs none') from error
+        raise
     if target.type == "meta":
         return module
     drawing = getattr(module, "init_weights", None)  # a network without weights has none
@@ -81,9 +86,14 @@ class _Unfilled(TorchFunctionMode):
 
 def _device(name: str) -> torch.device:
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError as error:
         raise WrongUsage(f"there is no device `{name}`", help="such as `cpu`, `cuda`, `cuda:1` or `mps`") from error
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise WrongUsage(f"can't use the device `{name}`: {str(error).splitlines()[0]}") from error
+    return device
 
 
 @contextmanager

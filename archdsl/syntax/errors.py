@@ -184,7 +184,7 @@ class UnknownLine(Diagnostic):
     code = "unknown-line"
     message = "{found!r} can't stand at the left margin"
     expected = "one of {known}"
-    help = "indent steps under their `net` or `block`"
+    help = "{help_text}"
 
 
 class EmptyBody(Diagnostic):
@@ -219,6 +219,7 @@ class DashOutsideMerge(Diagnostic):
 
     code = "dash-outside-merge"
     message = "only the branches of `add`, `multiply` and `concat` start with `-`"
+    help = "the word stands above its branches, alone and without a colon: `concat`"
 
 
 class TableWithoutDo(Diagnostic):

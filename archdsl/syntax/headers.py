@@ -92,6 +92,10 @@ def name(text: Text, what: str) -> tuple[str, Text]:
 def new_name(text: Text, what: str) -> tuple[str, Text]:
     """A name that the spec gives to something of its own, and what follows it."""
     given, rest = name(text, what)
+    whole = _PIECE.match(text.text)
+    if whole and whole[0] != given:  # a label or a file may be called so
+        fixed = whole[0].replace("-", "_")
+        raise SpecError(errors.NameExpected(text.span(0, whole.end()), what=f"{what} without hyphens: `{fixed}`"))
     check_name(given, text.part(0, len(given)), what)
     return given, rest
 

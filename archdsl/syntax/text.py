@@ -36,6 +36,9 @@ def read_text(source: Source, problems: Problems) -> Spec | None:
 _ONE_LINE = frozenset(("format", "about", "use", "input", "returns"))
 
 
+_YAML = "a file written as YAML has a name that ends in .yaml; as text it starts with `net NAME`"
+
+
 class _FileReader:
     """Reads the lines at the left margin, and those of the net."""
 
@@ -71,8 +74,10 @@ class _FileReader:
         try:
             word = headers.first_word(item.text)
             if item.is_dash or word not in known or headers.labelled(item.text) is not None:
+                found = word or item.text.text[:20]
+                help = _YAML if word in ("network", "layers") else "indent steps under their `net` or `block`"
                 raise SpecError(
-                    errors.UnknownLine(item.text.all(), found=word or item.text.text[:20], known=", ".join(known))
+                    errors.UnknownLine(item.text.all(), found=found, known=", ".join(known), help_text=help)
                 )
             if item.children and word in _ONE_LINE:
                 self._steps.report_body(item, item.text)
@@ -198,6 +203,7 @@ class _FileReader:
                 self.line(child, tuple(own))
                 continue
             try:
+                values.refuse_colon(child.text)
                 steps.append(self._steps.statement(child, child.text, self._steps.claim(child), lines))
             except SpecError as error:
                 self._problems += error.diagnostics

@@ -81,7 +81,7 @@ def _help(tokens: list[Token], token: Token) -> str:
         return "a guard follows a call, a chain joins two calls: `conv 1x1, 64 -> relu when C`"
     if kind == "IF" or before == "IF" or kind == "ELSE":
         return "a choice is written `1 if first else 2`"
-    if kind == "COMMA" and True and tokens[0][0] == "CALLEE":
+    if kind == "COMMA" and [one[0] for one in tokens[:2]] == ["CALLEE", "LPAR"]:
         return f"what a call is given follows without brackets: `{tokens[0][1]} ...`"
     if kind == "COLON":
         return "a label stands first on its line: `conv1: conv 3x3, 64`"

@@ -41,7 +41,7 @@ def input_size(text: Text) -> SizeLiteral:
     """`3x224x224` or `3xHxW`."""
     written = text.text.strip()
     if not _INPUT.fullmatch(written):
-        raise SpecError(errors.InputExpected(text.all(), found=written, why=_no_input(written)))
+        raise SpecError(errors.InputExpected(text.all(), found=written or "(nothing)", why=_no_input(written)))
     return SizeLiteral(tuple(int(side) if side.isdigit() else side for side in written.split("x")), text.all())
 
 
@@ -50,6 +50,17 @@ def _no_input(written: str) -> str:
     if not all(re.fullmatch(r"\d+|[A-Z]", side) for side in sides):
         return "it isn't numbers and capital letters joined by x"
     return f"it has {len(sides)} sizes" if len(sides) > 4 else "sizes have at most nine digits"
+
+
+def refuse_colon(text: Text) -> None:
+    """Raise SpecError for `input: 3x32x32` among the steps: YAML's way to write it, which text takes for a label."""
+    word, colon, rest = text.text.partition(":")
+    if colon and word.strip() == "input" and _INPUT.fullmatch(rest.strip()):
+        raise SpecError(
+            errors.Syntax(
+                text.span(len(word), len(word) + 1), found="`:`", help_text=f"without a colon: `input {rest.strip()}`"
+            )
+        )
 
 
 def format_number(text: Text) -> int:

@@ -89,4 +89,5 @@ def kind_of(node: Node) -> str:
         return "a list"
     if isinstance(node, Mapping):
         return "a mapping"
-    return f"`{node.value}`" if node.value else "nothing"
+    first, _, more = node.value.partition("\n")
+    return f"`{first}{' ...' if more else ''}`" if node.value else "nothing"

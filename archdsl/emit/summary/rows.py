@@ -106,6 +106,4 @@ class Tree:
         elif place.mode == "training":
             cost = Cost(cost.params, cost.buffers, 0, cost.macs + cost.training_macs)
         times = place.times * run.times
-        return Row(
-            place.prefix + name, name, place.depth, step, scope, times, cost, place.mode, unused, opened, fields
-        )
+        return Row(place.prefix + name, name, place.depth, step, scope, times, cost, place.mode, unused, opened, fields)
