@@ -1,7 +1,7 @@
 """Where the pictures come from: Graphviz as a program where there is one, otherwise as WebAssembly."""
 
 from __future__ import annotations
-
+import atexit
 import shutil
 from functools import cache
 from typing import Any
@@ -66,6 +66,8 @@ def _engine() -> Any:
         config = Config()
         config.cranelift_opt_level = "none"
 
+    # Let go while Python still stands: what is freed after that complains on standard error.
+    atexit.register(_engine.cache_clear)
     backend: Any = object.__new__(WasmtimeBackend)  # whose constructor would compile in its own way
     backend._engine = Engine(config)
     backend._module = Module.from_file(backend._engine, str(PACKAGE_WASM_PATH))
