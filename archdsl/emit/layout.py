@@ -1,6 +1,7 @@
 """Where the pictures come from: Graphviz as a program where there is one, otherwise as WebAssembly."""
 
 from __future__ import annotations
+
 import atexit
 import shutil
 from functools import cache
