@@ -23,6 +23,7 @@ from archdsl.syntax.expression import SizeLiteral
 from archdsl.syntax.read import load as load_source
 from archdsl.syntax.read import read
 from archdsl.syntax.spec import Spec
+from archdsl.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -90,11 +91,13 @@ class Network:
 
         return warnings(self.net, chain_of(self.spec, self._loader).specs)
 
+    @undisturbed()
     def cost(self, macs: Macs = "exact") -> Cost:
         """Parameters, buffers and multiply-accumulates for one image, in one of the two conventions."""
         _one_of("macs", macs, get_args(Macs))
         return Costs(self.net, macs).of_scope(self.net.scope)
 
+    @undisturbed()
     def memory(self, *, batch: int = 1, dtype: str = "float32") -> Memory:
         """Bytes of the weights, and of the activations that training keeps for the backward pass."""
         from archdsl.analysis.memory import BYTES, memory
@@ -110,6 +113,7 @@ class Network:
 
         return network_requirements(self.net)
 
+    @undisturbed()
     def summary(
         self,
         *,
@@ -129,6 +133,7 @@ class Network:
         _one_of("format", format, get_args(Format))
         return summary.render(self.net, depth=depth, full=full, macs=macs, format=format, width=max(width, _NARROWEST))
 
+    @undisturbed()
     def to_json(self, *, full: bool = False, macs: Macs = "exact") -> dict[str, Any]:
         """What `build --summary --format json` prints (see the documentation of the interface)."""
         from archdsl.emit import summary

@@ -1,6 +1,6 @@
 """The speed table: each row of it measured against its peer, in turn, in one run on one machine.
 
-    python benchmarks/speed.py [--runs 5] [--only cold]
+    pip install -e ".[bench]" && python benchmarks/speed.py [--runs 5] [--only cold]
 
 Writes benchmarks/results.json and benchmarks/results.md. What counts is the ratio: machines differ, and so do hours.
 """
@@ -171,7 +171,8 @@ def row(name: str, ours: list[float], peer: list[float], unit: str, wanted: str)
     )
 
 
-PARTS: dict[str, Callable[[int], list[Row]]] = {"cold": cold_summary, "warm": warm_analysis, "depth": depth}
+# The last one imports torch, whose objects slow every garbage collection after it.
+PARTS: dict[str, Callable[[int], list[Row]]] = {"cold": cold_summary, "depth": depth, "warm": warm_analysis}
 
 
 def main() -> None:

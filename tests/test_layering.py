@@ -18,7 +18,7 @@ from archdsl.syntax.words import CONSTRUCTS
 PACKAGE = Path(archdsl.__file__).parent
 # A part (a module or a sub-package) imports from itself and from rows above its own.
 ROWS = (
-    ("source", "trace", "dims", "failure", "suggest", "version"),
+    ("source", "trace", "dims", "failure", "suggest", "undisturbed", "version"),
     ("diagnostics", "shape", "files"),
     ("ops", "render", "console", "library", "schema"),
     ("syntax", "ir"),

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from threading import Lock
 from typing import Any
 
 from archdsl.diagnostics import SpecError
@@ -34,6 +30,7 @@ from archdsl.syntax.spec import Entry, Group, Section, Spec
 from archdsl.syntax.spec import Output as OutputNode
 from archdsl.trace import python_name
 from archdsl.trace import variable as traced_variable
+from archdsl.undisturbed import undisturbed
 
 _LETTERS = {"length": "L", "height": "H", "width": "W", "depth": "D"}
 
@@ -51,40 +48,12 @@ def expand(
     trace: numbers remember how they were computed, for the emitted source.
     """
     chain = chain_of(spec, loader)
-    with _undisturbed():
+    with undisturbed():
         net, decided = _expand(chain, loader, params or {}, input, trace, frozenset())
         if decided:
             # What decides the structure can't be an argument of the emitted class: its values are written out.
             net, _ = _expand(chain, loader, params or {}, input, trace, decided)
     return net
-
-
-_LOCK = Lock()
-_BEFORE: list[tuple[int, bool]] = []
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A deeper stack than Python's own, for bodies and calls nest within limits of their own; no garbage collection.
-
-    All that an expansion makes lives on in its network: searching it for garbage, again and again, doubles the time.
-    """
-    with _LOCK:  # the first thread that comes sets both, the last that goes sets them back
-        if not _BEFORE:
-            _BEFORE.append((sys.getrecursionlimit(), gc.isenabled()))
-            sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
-            gc.disable()
-        else:
-            _BEFORE.append(_BEFORE[0])
-    try:
-        yield
-    finally:
-        with _LOCK:
-            limit, collecting = _BEFORE.pop()
-            if not _BEFORE:
-                sys.setrecursionlimit(limit)
-                if collecting:
-                    gc.enable()
 
 
 def _expand(

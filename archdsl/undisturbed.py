@@ -1,0 +1,36 @@
+"""What the interpreter does on the side, held back while a network is compiled or told."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+_LOCK = Lock()
+_BEFORE: list[tuple[int, bool]] = []
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A deeper stack than Python's own, for bodies and calls nest within limits of their own; no garbage collection.
+
+    What a compilation makes lives on in its network: searching it for garbage, again and again, doubles the time.
+    """
+    with _LOCK:  # the first thread that comes sets both, the last that goes sets them back
+        if not _BEFORE:
+            _BEFORE.append((sys.getrecursionlimit(), gc.isenabled()))
+            sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+            gc.disable()
+        else:
+            _BEFORE.append(_BEFORE[0])
+    try:
+        yield
+    finally:
+        with _LOCK:
+            limit, collecting = _BEFORE.pop()
+            if not _BEFORE:
+                sys.setrecursionlimit(limit)
+                if collecting:
+                    gc.enable()
