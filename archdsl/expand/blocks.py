@@ -303,10 +303,8 @@ def param_type(param: Param, env: Env) -> str | None:
         types = ", ".join(TYPES)
         raise SpecError(errors.UntypedParameter(param.span, path=env.path, name=param.name, types=types))
     kind = type_of(value)
-    # A word that names an op or block stands for it; a default of 1 doesn't forbid 0.5.
-    if kind == "word" and env.is_callable(value):
-        return "op"
-    return "number" if kind == "number" else kind
+    # A word that names an op or block stands for it.
+    return "op" if kind == "word" and env.is_callable(value) else kind
 
 
 def checked(name: str, item: Given, kind: str | None, callee: str, env: Env) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from archdsl.diagnostics import SpecError
-from archdsl.dims import Sym
 from archdsl.expand import errors, op_errors
 from archdsl.expand.arguments import (
     bind,
@@ -19,7 +18,7 @@ from archdsl.expand.arguments import (
 )
 from archdsl.expand.blocks import call_block, call_macro
 from archdsl.expand.builder import jump_of
-from archdsl.expand.checks import check_facts, op_error, refused
+from archdsl.expand.checks import check_facts, known, op_error, refused
 from archdsl.expand.environment import MISSING, Env, InitRule
 from archdsl.expand.inits import inits_of
 from archdsl.expand.names import reference, step_name
@@ -208,7 +207,7 @@ def infer(op: Op, shapes: tuple[Shape, ...], given: dict[str, Given], env: Env, 
 def _concrete_weights(op: Op, facts: Facts, env: Env, span: Span) -> None:
     """Weights may follow the size of the input only where that is given."""
     for weight, sizes in facts.weights.items():
-        if any(isinstance(size, Sym) and not size.names <= env.session.sizes.keys() for size in sizes):
+        if any(known(size, env.session.sizes) is None for size in sizes):
             shape = str(Shape(("",) * len(sizes), tuple(sizes)))
             raise SpecError(
                 op_errors.SymbolicWeight(span, path=env.path, callee=op.name, weight=weight or op.name, shape=shape)

@@ -5,8 +5,7 @@ DenseNet calls one block on a hundred different numbers of channels; its structu
 
 from __future__ import annotations
 
-from archdsl.dims import Dim, Sym
-from archdsl.expand.checks import broken_at
+from archdsl.expand.checks import broken_at, known
 from archdsl.expand.environment import Session
 from archdsl.ir import CallStep, LoopStep, OpStep, Scope, SideStep, Step
 from archdsl.ops.base import OpError
@@ -72,11 +71,7 @@ def _op(step: OpStep, shapes: list[Shape], session: Session) -> OpStep:
             raise Unlike
     for sizes in facts.weights.values():
         for size in sizes:
-            if isinstance(size, Sym) and _open(size, session):
+            if known(size, session.sizes) is None:
                 raise Unlike
     shapes[outputs[0]] = facts.shape
     return OpStep(name, op, inputs, outputs, facts, inits, span, unused)
-
-
-def _open(size: Dim, session: Session) -> bool:
-    return isinstance(size, Sym) and not size.names <= session.sizes.keys()
