@@ -16,7 +16,7 @@ from archdsl.expand.names import naming_for, plain, resolve_step, step_name, tap
 from archdsl.expand.reads import reads_of_body
 from archdsl.expand.replay import Unlike, replay
 from archdsl.expand.values import TYPES, Given, Partial, StepValue, fits, type_of
-from archdsl.ir import Name, Scope, spell
+from archdsl.ir import Name, OpStep, Scope, spell
 from archdsl.shape import Shape
 from archdsl.source import Span
 from archdsl.syntax.errors import TooDeep
@@ -76,14 +76,10 @@ def _in_terms_of(shape: Shape, replacements: dict[str, Any]) -> Shape:
 
 def has_keys(scope: Scope) -> bool:
     """Whether anything in the scope has weights or buffers."""
-    for step in scope.steps:
-        facts = getattr(step, "facts", None)
-        if facts is not None and (facts.weights or facts.buffers):
-            return True
-        inner = getattr(step, "scope", None)
-        if inner is not None and has_keys(inner):
-            return True
-    return False
+    return any(
+        bool(step.facts.weights or step.facts.buffers) if isinstance(step, OpStep) else has_keys(step.scope)
+        for step in scope.steps
+    )
 
 
 def enter(definition: Definition, values: dict[str, Any], shape: Shape, env: Env, taps: Taps) -> Scope:

@@ -33,8 +33,6 @@ from archdsl.syntax.spec import (
 from archdsl.syntax.text_range import Text
 from archdsl.syntax.yaml_values import argument, expression, mapping, named, refuse_torn, scalar, sequence
 
-Pairs = list[tuple[Scalar, Node]]
-
 
 class Steps:
     """Reads bodies; what is wrong goes to `problems` and reading goes on with the next item."""

@@ -14,8 +14,6 @@ from archdsl.emit.python.values import class_name, hint, identifier
 from archdsl.ir import CallStep, Net, Scope
 from archdsl.trace import Sides, python_name
 
-BASES: Mapping[Form, str] = {"sequential": "nn.Sequential", "list": "nn.ModuleList"}
-
 
 class Class:
     """A class to be printed, from one of the scopes that share its text.
