@@ -15,19 +15,30 @@ from typing import Any
 # The files that build each family of models.
 FILES = {
     "alexnet": "alexnet",
+    "convnext": "convnext",
     "densenet": "densenet",
+    "efficientnet": "efficientnet",
     "googlenet": "googlenet",
-    "inception_v": "inception",
+    "inception": "inception",
+    "maxvit": "maxvit",
+    "mnasnet": "mnasnet",
+    "mobilenet_v2": "mobilenetv2",
+    "mobilenet_v3": "mobilenetv3",
+    "regnet": "regnet",
     "resnet": "resnet",
-    "resnext50_32x4d": "resnet",
-    "squeezenet1_": "squeezenet",
+    "resnext": "resnet",
+    "shufflenet": "shufflenetv2",
+    "squeezenet": "squeezenet",
+    "swin": "swin_transformer",
     "vgg": "vgg",
+    "vit": "vision_transformer",
+    "wide_resnet": "resnet",
 }
 
 
 def torchvision_model(name: str, **arguments: Any) -> Any:
     """A model of torchvision by its builder's name, such as `resnet50`, with fresh weights."""
-    family = FILES[name.rstrip("0123456789")]
+    family = next(file for family, file in FILES.items() if name.startswith(family))
     _install()
     builder: Callable[..., Any] = getattr(import_module(f"torchvision.models.{family}"), name)
     return builder(weights=None, **arguments)

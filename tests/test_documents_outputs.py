@@ -6,33 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from test_specs_outputs import assert_same_gradients, drawn, image, ours, peer, without_dropout
 from torch import nn
 from torch.nn import functional
+from zoo import drawn, image, ours
 
 import archdsl
-
-
-def test_inception_v3s_side_head_is_that_of_torchvision() -> None:
-    theirs = without_dropout(peer("inception_v3"))
-    mine = without_dropout(ours("inception_v3", theirs))
-    x = image(299)
-    expected, got = theirs(x), mine(x)
-    assert got._fields == expected._fields == ("logits", "aux_logits")
-    assert torch.equal(got.logits, expected.logits)
-    assert torch.equal(got.aux_logits, expected.aux_logits)
-
-
-@pytest.mark.parametrize("name", ["resnext50_32x4d", "squeezenet1_0"])
-def test_training_is_that_of_torchvision(name: str) -> None:
-    theirs = without_dropout(peer(name))
-    mine = without_dropout(ours(name, theirs))
-    x = image(64)
-    expected, got = theirs(x), mine(x)
-    assert torch.equal(got, expected)
-    expected.square().sum().backward()
-    got.square().sum().backward()
-    assert_same_gradients(mine, theirs)
 
 
 class Basic(nn.Module):
