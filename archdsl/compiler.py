@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
@@ -28,7 +28,9 @@ from archdsl.undisturbed import undisturbed
 if TYPE_CHECKING:
     from torch import nn
 
+    from archdsl.analysis.fit import Head
     from archdsl.analysis.memory import Memory
+    from archdsl.analysis.outputs import OutputFacts
     from archdsl.analysis.requirements import Requirements
     from archdsl.emit.graph import Diagram
 
@@ -37,6 +39,7 @@ Format = Literal["table", "json", "csv"]
 _NARROWEST = 20  # columns
 
 
+@undisturbed()
 def load(name_or_path: str | Path, *, input: str | None = None, **params: Any) -> Network:
     """A network, by the name of a shipped spec or the path of a file.
 
@@ -46,6 +49,7 @@ def load(name_or_path: str | Path, *, input: str | None = None, **params: Any) -
     return compile_spec(read(load_source(library.find(name_or_path))), input=input, **params)
 
 
+@undisturbed()
 def loads(text: str, *, name: str = "<text>.arch", input: str | None = None, **params: Any) -> Network:
     """A network from a spec's text; the suffix of `name` tells the spelling. Raises SpecError."""
     return compile_spec(read(Source(name, text)), input=input, **params)
@@ -53,7 +57,7 @@ def loads(text: str, *, name: str = "<text>.arch", input: str | None = None, **p
 
 def compile_spec(spec: Spec, *, input: str | None = None, **params: Any) -> Network:
     """A network from a spec's tree. Raises SpecError."""
-    loader = Loader(read, load_source, library.shipped)
+    loader = Loader(read, load_source, library.with_libraries)
     size = None if input is None else _size(input)
     values = {name: _value(name, value) for name, value in params.items()}
     return Network(spec, loader, size, values)
@@ -62,11 +66,19 @@ def compile_spec(spec: Spec, *, input: str | None = None, **params: Any) -> Netw
 class Network:
     """A compiled network: checked when it is made, everything else told when it is asked for.
 
-    net: the intermediate representation.
+    net: the intermediate representation. taps: the steps that it was cut down to, if it was.
     """
 
-    def __init__(self, spec: Spec, loader: Loader, input: SizeLiteral | None, params: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        loader: Loader,
+        input: SizeLiteral | None,
+        params: Mapping[str, Any],
+        taps: tuple[str, ...] | None = None,
+    ) -> None:
         self.spec = spec
+        self.taps = taps
         self._loader = loader
         self._input = input
         self._params = params
@@ -78,18 +90,46 @@ class Network:
             check_possible(self.net)
 
     def _expand(self, *, trace: bool) -> Net:
-        return expand(self.spec, self._loader, params=self._params, input=self._input, trace=trace)
+        net = expand(self.spec, self._loader, params=self._params, input=self._input, trace=trace)
+        if self.taps is None:
+            return net
+        from archdsl.taps import tap
+
+        with undisturbed():
+            return tap(net, self.taps)
 
     @property
     def name(self) -> str:
         return self.net.name
+
+    @property
+    def whole(self) -> Network:
+        """The network that this one was cut out of; itself if it wasn't."""
+        return self if self.taps is None else Network(self.spec, self._loader, self._input, self._params)
+
+    def at(self, *steps: str) -> Network:
+        """The network with these steps of the whole one as its outputs, in this order; what they don't need is gone.
+
+        A step is named by its path, as in the state_dict and the summary: `layer2`, `layer1.0.conv1`,
+        `layer1.0.~relu`; an output by its name. With one the module returns its tensor, with several a named tuple,
+        where `layer1.0` is `layer1_0`. Raises WrongUsage for a name that isn't there.
+        """
+        return Network(self.spec, self._loader, self._input, self._params, steps)
+
+    @property
+    @undisturbed()
+    def outputs(self) -> tuple[OutputFacts, ...]:
+        """Name, channels, total stride and shape of each output, in the order in which the module returns them."""
+        from archdsl.analysis.outputs import facts_of_outputs
+
+        return facts_of_outputs(self.net)
 
     def check(self) -> tuple[Diagnostic, ...]:
         """Warnings about a spec that compiles."""
         from archdsl.analysis.lint import warnings
         from archdsl.expand.files import chain_of
 
-        return warnings(self.net, chain_of(self.spec, self._loader).specs)
+        return warnings(self.whole.net, chain_of(self.spec, self._loader).specs)
 
     @undisturbed()
     def cost(self, macs: Macs = "exact") -> Cost:
@@ -154,11 +194,42 @@ class Network:
 
         return graph.draw(self.net, depth=depth, block=block)
 
-    def build(self, *, device: str = "cpu", seed: int | None = None) -> nn.Module:
-        """The network as a torch module with freshly drawn weights. Raises Failure above 100,000 modules."""
+    def build(
+        self,
+        *,
+        device: str = "cpu",
+        seed: int | None = None,
+        weights: str | Path | None = None,
+        head: Head = "keep",
+        outputs: Sequence[str] | None = None,
+    ) -> nn.Module:
+        """The network as a torch module with freshly drawn weights, or with those of a file or URL.
+
+        weights: .pth, .pt or .safetensors. head: `new` draws the last layers where the file has them for another number
+        of classes. outputs: steps to return in place of the network's own outputs (see `at`). Raises Failure above
+        100,000 modules, and where the weights can't be read or don't fit.
+        """
         from archdsl.runtime.build import build
 
-        return build(self, device=device, seed=seed)
+        network = self if outputs is None else self.at(*outputs)
+        return build(network, device=device, seed=seed, weights=weights, head=head)
+
+    def spare(self, key: str) -> bool:
+        """Whether a weights file may have a tensor that the network lacks: that of a step which isn't built."""
+        keys, heads = self._spare
+        return key in keys or key.partition(".")[0] in heads
+
+    @cached_property
+    def _spare(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The keys of the whole network, and the names of outputs that the spec has and the whole network doesn't."""
+        from archdsl.analysis.state import state_dict
+        from archdsl.expand.files import chain_of
+        from archdsl.expand.heads import unbuilt_heads
+
+        whole = self.whole
+        keys = frozenset(state_dict(whole.net) or ())
+        heads = frozenset(unbuilt_heads(chain_of(self.spec, self._loader).base, whole.net))
+        return keys, heads - {key.partition(".")[0] for key in keys}
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook shows: the diagram, and the summary where it can't."""
@@ -169,7 +240,7 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its spec: the other process compiles it anew, which is quick."""
-        return Network, (self.spec, self._loader, self._input, self._params)
+        return Network, (self.spec, self._loader, self._input, self._params, self.taps)
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ The class's docstring is its page in the documentation and the answer of `archds
 from __future__ import annotations
 
 from string import Formatter
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from archdsl.source import Span
 
@@ -14,11 +14,18 @@ Severity = Literal["error", "warning"]
 _FORMATTER = Formatter()
 
 
+class Note(NamedTuple):
+    """Another place that a mistake has to do with, and what is there: where a name is defined, a value given."""
+
+    span: Span
+    text: str
+
+
 class Diagnostic:
     """One mistake at one place: `UnknownOp(span, name="cnv", near="conv")`.
 
     The class attributes are templates over the keyword values. A line (`expected`, `got`, `help`) in which a value
-    is None or empty is left out when the diagnostic is shown.
+    is None or empty is left out when the diagnostic is shown. `notes` are other places to look at.
     """
 
     code: ClassVar[str]
@@ -28,12 +35,23 @@ class Diagnostic:
     got: ClassVar[str] = ""
     help: ClassVar[str] = ""
 
-    __slots__ = ("path", "span", "values")
+    __slots__ = ("notes", "path", "span", "values")
 
-    def __init__(self, span: Span, *, path: tuple[str, ...] = (), **values: Any) -> None:
+    def __init__(self, span: Span, *, path: tuple[str, ...] = (), notes: tuple[Note, ...] = (), **values: Any) -> None:
         self.span = span
         self.path = path  # the expansion path, outermost first: "inception3a", "branch4"
+        self.notes = notes
         self.values = values
+
+    def with_notes(self, *more: Note) -> Self:
+        """The same with more places to look at; none is told twice, and none that the diagnostic underlines itself."""
+        by_place = {note.span: note for note in (*more[::-1], *self.notes[::-1]) if note.span != self.span}
+        notes = tuple(dict.fromkeys(by_place[note.span] for note in (*self.notes, *more) if note.span in by_place))
+        return type(self)(self.span, path=self.path, notes=notes, **self.values)
+
+    def moved(self, span: Span, *more: Note) -> Self:
+        """The same at another place."""
+        return type(self)(span, path=self.path, **self.values).with_notes(*more, *self.notes)
 
     def text(self, template: str) -> str:
         """The template with this diagnostic's values; empty if one of those that it names is None or empty."""
@@ -45,7 +63,13 @@ class Diagnostic:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Diagnostic):
             return NotImplemented
-        return (type(self), self.span, self.path, self.values) == (type(other), other.span, other.path, other.values)
+        return (type(self), self.span, self.path, self.notes, self.values) == (
+            type(other),
+            other.span,
+            other.path,
+            other.notes,
+            other.values,
+        )
 
     def __hash__(self) -> int:
         return hash((type(self), self.span, self.path))

@@ -5,6 +5,8 @@ Equal scopes are one object, so that everything told of a network is a fold with
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -190,6 +192,10 @@ class Scope:
             tuple(_step_key(step) for step in self.steps),
         )
 
+    def replaced(self, **fields: Any) -> Scope:
+        """The scope with other values for some of its fields."""
+        return Scope(**({slot: getattr(self, slot) for slot in self.__slots__} | fields))
+
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}: {len(self.steps)} steps>"
 
@@ -209,6 +215,17 @@ class Output(NamedTuple):
     result: int
     mode: Mode
 
+    @property
+    def field(self) -> str:
+        """Its name in the tuple that a module with several outputs returns: `layer1.0.~relu` is `layer1_0_relu`.
+
+        A field starts with a letter: what starts with a digit has `output_` before it.
+        """
+        spelled = re.sub(r"[^A-Za-z0-9_]+", "_", self.name).lstrip("_") or "output"
+        if spelled[0].isdigit():
+            return f"output_{spelled}"
+        return f"{spelled}_" if keyword.iskeyword(spelled) else spelled
+
 
 class Net(NamedTuple):
     """A compiled network.
@@ -216,6 +233,7 @@ class Net(NamedTuple):
     input: the shape that enters, spatial sizes as variables (`H`, `W`); `sizes` gives their values where the input is
         concrete.
     outputs: in the order in which they are returned; the main output is the one with result 0.
+    tapped: the outputs are steps that were asked for, and what they don't need is left out.
     """
 
     name: str
@@ -227,6 +245,7 @@ class Net(NamedTuple):
     params: tuple[tuple[str, Any], ...]
     train: Mapping[str, Any]
     preprocess: Mapping[str, Any]
+    tapped: bool = False
 
     @property
     def concrete(self) -> bool:

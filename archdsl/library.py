@@ -1,4 +1,7 @@
-"""The shipped networks, found by name: in `specs/` of a checkout, in the package of an installed wheel."""
+"""The shipped networks, found by name: in `specs/` of a checkout, in the package of an installed wheel.
+
+The folder `blocks` in it has the libraries that several of them use.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from archdsl.failure import WrongUsage
 from archdsl.suggest import did_you_mean
 
 SUFFIXES = (".yaml", ".yml", ".arch")
+LIBRARIES = "blocks"
 
 
 class UnknownSpec(WrongUsage):
@@ -25,9 +29,14 @@ def folder() -> Path:
 
 @cache
 def shipped() -> dict[str, Path]:
-    """Name -> path of every shipped spec, sub-folders included, by name."""
-    found = (path for path in folder().rglob("*") if path.suffix in SUFFIXES)
+    """Name -> path of every shipped network, sub-folders included, by name."""
+    found = (path for path in folder().rglob("*") if path.suffix in SUFFIXES and path.parent.name != LIBRARIES)
     return {path.stem: path for path in sorted(found, key=lambda path: path.stem)}
+
+
+def with_libraries() -> dict[str, Path]:
+    """Name -> path of all that a spec can extend or use."""
+    return shipped() | {path.stem: path for path in (folder() / LIBRARIES).glob("*") if path.suffix in SUFFIXES}
 
 
 def names() -> tuple[str, ...]:

@@ -101,18 +101,25 @@ def _details(diagnostic: Diagnostic) -> dict[str, str]:
 
 
 def _full(diagnostic: Diagnostic, width: int, paint: _Paint) -> str:
-    lines = [_heading(diagnostic, paint), *_excerpt(diagnostic, width, paint)]
+    lines = [_heading(diagnostic, paint), *_excerpt(diagnostic.span, width, paint, _of(diagnostic.severity))]
     for heading, text in _details(diagnostic).items():
         label = f"{heading}:".ljust(10)
         first, *rest = wrap(text, width - 12, break_long_words=False, break_on_hyphens=False)
         lines.append(f"  {paint(label, _BOLD)}{first}")
         lines.extend(" " * 12 + line for line in rest)
+    for note in diagnostic.notes:
+        label = paint("see:".ljust(10), _BOLD)
+        lines.append(f"  {label}{paint(_place(note.span), _BOLD)}: {visible(note.text)}")
+        lines.extend(_excerpt(note.span, width, paint, _BLUE))
     return "\n".join(lines) + "\n"
 
 
-def _excerpt(diagnostic: Diagnostic, width: int, paint: _Paint) -> Iterator[str]:
-    """The lines that the span covers, each with carets under what is meant; a long span's middle is left out."""
-    span = diagnostic.span
+def _place(span: Span) -> str:
+    return visible(f"{span.source.name}:{span.line}:{span.column}")
+
+
+def _excerpt(span: Span, width: int, paint: _Paint, carets_in: str) -> Iterator[str]:
+    """The lines that a span covers, each with carets under what is meant; a long span's middle is left out."""
     if not span.source.text:
         return
     numbers = list(range(span.line, max(span.line, _last_line(span)) + 1))
@@ -126,7 +133,7 @@ def _excerpt(diagnostic: Diagnostic, width: int, paint: _Paint) -> Iterator[str]
         text, carets = _clip(*_underlined(span, number), width - gutter - 3)
         yield f"{paint(f'{number:>{gutter}} |', _BLUE)} {text}".rstrip()
         if carets:
-            yield f"{paint(' ' * gutter + ' |', _BLUE)} {paint(carets, _of(diagnostic.severity))}"
+            yield f"{paint(' ' * gutter + ' |', _BLUE)} {paint(carets, carets_in)}"
 
 
 def _last_line(span: Span) -> int:
@@ -208,20 +215,26 @@ def _cell(char: str) -> int:
 
 def _as_object(diagnostic: Diagnostic) -> dict[str, object]:
     """What programs get: every line that the full rendering has, without the excerpt."""
-    span = diagnostic.span
     return {
         "code": diagnostic.code,
         "severity": diagnostic.severity,
         "message": diagnostic.text(diagnostic.message),
+        **_position(diagnostic.span),
+        "expected": diagnostic.text(diagnostic.expected) or None,
+        "got": diagnostic.text(diagnostic.got) or None,
+        "help": diagnostic.text(diagnostic.help) or None,
+        "path": list(diagnostic.path),
+        "notes": [{"message": note.text, **_position(note.span)} for note in diagnostic.notes],
+    }
+
+
+def _position(span: Span) -> dict[str, object]:
+    return {
         "file": span.source.name,
         "line": span.line,
         "column": span.column,
         "end_line": span.end_line,
         "end_column": span.end_column,
-        "expected": diagnostic.text(diagnostic.expected) or None,
-        "got": diagnostic.text(diagnostic.got) or None,
-        "help": diagnostic.text(diagnostic.help) or None,
-        "path": list(diagnostic.path),
     }
 
 
@@ -233,7 +246,9 @@ def _github(diagnostic: Diagnostic) -> str:
         properties |= {"col": span.column, "endColumn": span.end_column}
     properties["title"] = diagnostic.code
     listed = ",".join(f"{key}={_escaped(visible(str(value)), also=':,')}" for key, value in properties.items())
-    text = "\n".join([_message(diagnostic), *(f"{key}: {line}" for key, line in _details(diagnostic).items())])
+    notes = (f"see: {_place(note.span)}: {visible(note.text)}" for note in diagnostic.notes)
+    lines = (*(f"{key}: {line}" for key, line in _details(diagnostic).items()), *notes)
+    text = "\n".join([_message(diagnostic), *lines])
     return f"::{diagnostic.severity} {listed}::{_escaped(text)}"
 
 

@@ -31,6 +31,8 @@ class Shape(NamedTuple):
 
     @property
     def channels(self) -> Dim:
+        if self.axes[0] == "channels":
+            return self.sizes[0]
         return self.sizes[self.axes.index("channels")]
 
     @property
@@ -53,6 +55,9 @@ class Shape(NamedTuple):
 
     def with_sizes(self, *, channels: Dim | None = None, spatial: tuple[Dim, ...] | None = None) -> Shape:
         """The same axes with other channels, other spatial sizes (in axis order), or both."""
+        if self.axes[0] == "channels" and len(self.axes) > 1:  # nearly all shapes
+            first = self.sizes[0] if channels is None else channels
+            return Shape(self.axes, (first, *(self.sizes[1:] if spatial is None else spatial)))
         rest = iter(spatial) if spatial is not None else None
         sizes = []
         for axis, size in zip(self.axes, self.sizes, strict=True):

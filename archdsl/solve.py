@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from math import sqrt
+from math import floor, log10, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,8 +116,15 @@ def report(found: Solution) -> str:
 
 
 def _percent(off: Fraction) -> str:
-    """Signed, with two digits that tell; `exact` for none."""
-    return "exact" if not off else f"{float(100 * off):+.2g} %" if abs(off) < 1 else f"{float(100 * off):+,.0f} %"
+    """Signed, with two digits that tell and never an exponent; `exact` for none."""
+    if not off:
+        return "exact"
+    if off >= 10:
+        return f"{float(off + 1):,.0f} times as much"
+    percent = float(100 * off)
+    digits = max(0, 1 - floor(log10(abs(percent))))
+    told = f"{percent:+,.{digits}f}"
+    return f"{told.rstrip('0').rstrip('.') if '.' in told else told} %"
 
 
 def _plain(target: Fraction) -> str:
@@ -138,7 +145,7 @@ def _budget(match: str) -> tuple[str, Fraction]:
     target = Fraction(number[1].replace(",", "").replace("_", "")) * _UNITS[number[2].upper()] if number else None
     if target:
         return name, target
-    if target == 0 or told[:1].isdigit():
+    if target == 0 or told[:1].isdigit() or told[:1] in ("-", "+", "."):
         raise WrongUsage(f"`{told}` isn't a number above 0", help="such as `36.7M`, `2.5G` or `1000000`")
     return name, Fraction(measure(archdsl.load(told).net, name))
 

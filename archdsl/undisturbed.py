@@ -16,7 +16,8 @@ _BEFORE: list[tuple[int, bool]] = []
 def undisturbed() -> Iterator[None]:
     """A deeper stack than Python's own, for bodies and calls nest within limits of their own; no garbage collection.
 
-    What a compilation makes lives on in its network: searching it for garbage, again and again, doubles the time.
+    What a compilation makes lives on in its network: searching it for garbage, again and again, doubles the time. So it
+    also joins the oldest objects right away, unless the program has frozen some of its own, which that would thaw.
     """
     with _LOCK:  # the first thread that comes sets both, the last that goes sets them back
         if not _BEFORE:
@@ -32,5 +33,8 @@ def undisturbed() -> Iterator[None]:
             limit, collecting = _BEFORE.pop()
             if not _BEFORE:
                 sys.setrecursionlimit(limit)
+                if gc.get_freeze_count() == 0:
+                    gc.freeze()
+                    gc.unfreeze()
                 if collecting:
                     gc.enable()

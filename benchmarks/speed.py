@@ -12,24 +12,16 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent
+from measure import ROOT, TORCHVISION, Row, alternating, process, row, timed
+from modules import modules
 
-# torchvision's wheel asks for a CUDA torch; beside a CPU torch two of its operators must be declared first.
-TORCHVISION = """
-import torch
-library = torch.library.Library("torchvision", "FRAGMENT")
-library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-"""
+HERE = Path(__file__).parent
+
 TORCHINFO_COLD = (
     TORCHVISION
     + """
@@ -38,32 +30,6 @@ model = torchvision.models.googlenet(weights=None, init_weights=False)
 torchinfo.summary(model, (1, 3, 224, 224), verbose=1)
 """
 )
-
-
-class Row(dict[str, Any]):
-    """One measured row: name, ours, peer (seconds or MB), ratio, what was wanted."""
-
-
-def process(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak memory in MB of a fresh process with a fresh home."""
-    with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "HOME": home, "XDG_CACHE_HOME": home}
-        start = time.perf_counter()
-        child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        assert child.stderr is not None
-        errors = child.stderr.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - start
-    if status != 0:
-        raise SystemExit(f"{' '.join(command[:3])} failed:\n{errors.decode()}")
-    return wall, usage.ru_maxrss / 1024
-
-
-def alternating(runs: int, ours: Callable[[], Any], peer: Callable[[], Any]) -> tuple[list[Any], list[Any]]:
-    """Results of two measurements taken in turn, after a warm-up of each."""
-    ours(), peer()
-    pairs = [(ours(), peer()) for _ in range(runs)]
-    return [a for a, _ in pairs], [b for _, b in pairs]
 
 
 def cold_summary(runs: int) -> list[Row]:
@@ -77,16 +43,6 @@ def cold_summary(runs: int) -> list[Row]:
     return [wall, memory]
 
 
-def timed(function: Callable[[], Any], repeat: int) -> float:
-    """Seconds a call, the fastest of some."""
-    best = float("inf")
-    for _ in range(repeat):
-        start = time.perf_counter()
-        function()
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
 def all_facts(text: str, name: str) -> Callable[[], Any]:
     """From text to shapes, weights, MACs, memory, receptive fields, the smallest input and the totals."""
     import archdsl
@@ -94,7 +50,9 @@ def all_facts(text: str, name: str) -> Callable[[], Any]:
 
     def facts() -> None:
         network = archdsl.loads(text, name=name)
-        network.cost(), network.memory(), network.requirements(), Fields(network.net)
+        network.cost(), network.memory(), network.requirements()
+        fields = Fields(network.net)
+        fields.inside(network.net.scope, (fields.input,))
 
     return facts
 
@@ -157,22 +115,13 @@ def depth(runs: int) -> list[Row]:
     return [repeated, distinct]
 
 
-def row(name: str, ours: list[float], peer: list[float], unit: str, wanted: str) -> Row:
-    """Medians, and the ratio pair by pair."""
-    ratios = sorted(b / a for a, b in zip(ours, peer, strict=True))
-    return Row(
-        name=name,
-        ours=round(statistics.median(ours), 5),
-        peer=round(statistics.median(peer), 5),
-        unit=unit,
-        ratio=round(statistics.median(ratios), 2),
-        ratios=[round(ratio, 2) for ratio in ratios],
-        wanted=wanted,
-    )
-
-
-# The last one imports torch, whose objects slow every garbage collection after it.
-PARTS: dict[str, Callable[[int], list[Row]]] = {"cold": cold_summary, "depth": depth, "warm": warm_analysis}
+# The last two import torch, whose objects slow every garbage collection after it.
+PARTS: dict[str, Callable[[int], list[Row]]] = {
+    "cold": cold_summary,
+    "depth": depth,
+    "warm": warm_analysis,
+    "modules": modules,
+}
 
 
 def main() -> None:

@@ -38,11 +38,27 @@ class Partial(NamedTuple):
     args: tuple[tuple[str | None, Any], ...]
 
 
-class Scope:
-    """A level of names: what is registered in it, and the named steps."""
+class Unit(NamedTuple):
+    """What all definitions of a file see: its `let`s, and its defaults (of a network also those of files on top)."""
 
-    def __init__(self, labelled: bool, parent: Scope | None) -> None:
+    lets: dict[str, Any]
+    defaults: tuple[dict[str, dict[str, Any]], ...]
+
+
+class Definition(NamedTuple):
+    """A block or macro, and the file that it stands in."""
+
+    node: ast.BlockDef
+    macro: bool
+    unit: Unit
+
+
+class Scope:
+    """A level of names: what is registered in it, and the named steps. path: its own key, with a dot behind it."""
+
+    def __init__(self, labelled: bool, parent: Scope | None, path: str = "") -> None:
         self.module = nn.Module()
+        self.path = path
         self.labelled = labelled
         self.parent = parent
         self.number = 0
@@ -65,6 +81,7 @@ class Env(NamedTuple):
     variables: dict[str, Any]
     scope: Scope
     input: Value
+    unit: Unit
     defaults: tuple[dict[str, dict[str, Any]], ...]
 
     def with_variables(self, **more: Any) -> Env:
@@ -74,7 +91,7 @@ class Env(NamedTuple):
 class Evaluator:
     """Expressions, labels and names of earlier steps."""
 
-    definitions: dict[str, tuple[ast.BlockDef, bool]]
+    definitions: dict[str, Definition]
     here: Value
 
     def value(self, node: Any, env: Env) -> Any:
@@ -161,9 +178,9 @@ class Evaluator:
     def _has_label(self, node: Any) -> bool:
         match node:
             case ast.Step():
-                macros = (self.definitions.get(link.callee, (None, False)) for link in node.links)
+                called = (self.definitions.get(link.callee) for link in node.links)
                 return node.label is not None or any(
-                    macro and self.labelled(found.body) for found, macro in macros if found
+                    found.macro and self.labelled(found.node.body) for found in called if found
                 )
             case ast.Group():
                 return node.label is not None

@@ -10,7 +10,6 @@ from typing import Any
 from evaluator import Env, Refused, Scope
 from interpreter import Interpreter
 
-from archdsl.shape import Shape
 from archdsl.syntax.expression import (
     Apply,
     Arg,
@@ -26,13 +25,12 @@ from archdsl.syntax.expression import (
     Unary,
     Word,
 )
-from archdsl.syntax.spec import BlockDef, Body, Output, Settings, Spec, Statement, Step
+from archdsl.syntax.spec import BlockDef, Body, Output, Statement, Step
 
 # Broken expressions (a list where a number is wanted) are the grower's fault: such a statement is dropped too.
 DROPPED = (Refused, TypeError, AttributeError, KeyError, IndexError, ValueError, StopIteration, ZeroDivisionError)
 _INPUTS = ((12,), (4, 32), (3, 16, 16), (3, 17, 20), (4, 24, 24), (3, 32, 24), (8, 12, 12), (2, 8, 9, 8), (4, 12, 8, 8))
-_RANKS = (0, 1, 2, 2, 2, 2, 2, 3, 3)
-_NEEDS_IMAGE = frozenset(("pixel_shuffle", "pixel_unshuffle"))
+LARGEST = 20_000  # numbers that a tensor has for one image
 _NAMES = "width out planes growth reduce expand squeeze mid wide cells kept inner base more code".split()
 _LABELS = "conv bn fc head stem proj mix norm gate part layer stage down up cell".split()
 
@@ -50,16 +48,22 @@ class Growing:
         self.depth = 0
         self.names = 0
         self.side_heads = 0
+        self.in_head = False
         self.loops: list[Word] = []
-        self.refused: list[Spec] = []
-        self.defaults: list[Settings] = []
+        # The definitions of the network's file and of the library that it uses; `used`: those of the latter are grown.
         self.blocks: list[BlockDef] = []
         self.macros: list[BlockDef] = []
-        self.samples: dict[str, Shape] = {}
-        ranks = [sizes for sizes, _ in zip(_INPUTS, _RANKS, strict=True)]
-        self.sizes = self.rng.choice(
-            [s for s in ranks if len(s) == 3] if _NEEDS_IMAGE & set(wish) or self.rng.random() < 0.6 else ranks
-        )
+        self.used_blocks: list[BlockDef] = []
+        self.used_macros: list[BlockDef] = []
+        self.used = False
+        self.sizes = self.rng.choice([s for s in _INPUTS if len(s) == 3] if self.rng.random() < 0.6 else _INPUTS)
+
+    def callable_blocks(self) -> list[BlockDef]:
+        """The blocks that the file in which something is grown can call."""
+        return self.used_blocks if self.used else [*self.blocks, *self.used_blocks]
+
+    def callable_macros(self) -> list[BlockDef]:
+        return self.used_macros if self.used else [*self.macros, *self.used_macros]
 
     def _lucky(self, feature: str, chance: float) -> bool:
         if feature in self.wish:
@@ -69,44 +73,38 @@ class Growing:
 
     # running what has been grown
 
-    @contextmanager
-    def _undone(self, env: Env) -> Iterator[None]:
-        """Whatever is run inside is forgotten."""
-        run, scope = self.run, env.scope
+    def _remembered(self, env: Env) -> Callable[[], None]:
+        """What brings everything back to how it is now."""
+        run, scope, variables = self.run, env.scope, dict(env.variables)
         before = (run.here, run.main, dict(run.outputs), scope.number, dict(scope.steps), set(scope.taken))
-        modules, parameters, variables = (
-            dict(scope.module._modules),
-            dict(scope.module._parameters),
-            dict(env.variables),
-        )
-        try:
-            yield
-        finally:
+        modules, parameters = dict(scope.module._modules), dict(scope.module._parameters)
+
+        def back() -> None:
             run.here, run.main, run.outputs, scope.number, scope.steps, scope.taken = before
             scope.module._modules, scope.module._parameters = modules, parameters
             env.variables.clear()
             env.variables.update(variables)
 
+        return back
+
+    @contextmanager
+    def _undone(self, env: Env) -> Iterator[None]:
+        """Whatever is run inside is forgotten."""
+        back = self._remembered(env)
+        try:
+            yield
+        finally:
+            back()
+
     def accept(self, node: Statement, env: Env) -> bool:
         """Runs a statement; False, and nothing has happened, where it doesn't work."""
-        run, scope = self.run, env.scope
-        before = (run.here, run.main, dict(run.outputs), scope.number, dict(scope.steps), set(scope.taken))
-        modules, parameters, variables = (
-            dict(scope.module._modules),
-            dict(scope.module._parameters),
-            dict(env.variables),
-        )
+        back = self._remembered(env)
         try:
             when = None if isinstance(node, Output) else getattr(node, "when", None)
-            if run.holds(when, env):
-                run.statement(node, env)
-            if run.here.data.numel() > 40_000:
-                raise Refused("too large")
+            if self.run.holds(when, env):
+                self.run.statement(node, env)
         except DROPPED:
-            run.here, run.main, run.outputs, scope.number, scope.steps, scope.taken = before
-            scope.module._modules, scope.module._parameters = modules, parameters
-            env.variables.clear()
-            env.variables.update(variables)
+            back()
             return False
         return True
 
@@ -187,18 +185,17 @@ class Growing:
         """A number of channels, between 1 and 48."""
         for _ in range(4):
             node = self._channels(env)
-            try:
-                value = self.run.value(node, env)
-            except DROPPED:
-                continue
-            if (
-                isinstance(value, (int, float))
-                and not isinstance(value, bool)
-                and value == int(value)
-                and 1 <= value <= 48
-            ):
+            if self.is_channels(node, env):
                 return node
         return Literal(self.rng.choice([4, 8, 12, 16]))
+
+    def is_channels(self, node: Expression, env: Env) -> bool:
+        try:
+            value = self.run.value(node, env)
+        except DROPPED:
+            return False
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number and value == int(value) and 1 <= value <= 48
 
     def _channels(self, env: Env) -> Expression:
         rng, numbers = self.rng, [name for name, value in env.variables.items() if type(value) is int and value > 0]

@@ -1,66 +1,119 @@
 """A slow second reading of the language, to compare the compiler with: it runs a spec's tree step by step in PyTorch.
 
-Every repetition is unrolled, every block is run where it is called and every size is that of a real (meta) tensor; of
-the package only the syntax tree, the ops' names of axes and their PyTorch spelling are used.
+Every repetition is unrolled, every block is run where it is called and every size is that of a real tensor; of the
+package only the syntax tree, the ops' names of axes and their PyTorch spelling are used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from evaluator import BATCH, Env, Evaluator, Partial, Refused, Scope, Value, onward, stride_of
+from evaluator import BATCH, Definition, Env, Evaluator, Partial, Refused, Scope, Unit, Value, onward, stride_of
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.ops import BY_NAME
-from archdsl.ops.base import Op, OpError
+from archdsl.ops.base import Helper, Op, OpError
 from archdsl.ops.base import Torch as Spelling
 from archdsl.shape import LAYOUTS, Shape
 from archdsl.syntax import expression as ex
 from archdsl.syntax import spec as ast
 
 
-class Interpreter(Evaluator):
-    """Runs a spec's tree at an input of given sizes, in training mode."""
+class Files(NamedTuple):
+    """A network's files: the one that is asked for, and by their names those that it extends or uses."""
 
-    def __init__(self, spec: ast.Spec, sizes: tuple[int, ...]) -> None:
-        self.spec = spec
-        self.definitions: dict[str, tuple[ast.BlockDef, bool]] = {
-            **{node.name: (node, False) for node in spec.blocks},
-            **{node.name: (node, True) for node in spec.macros},
-        }
+    asked: ast.Spec
+    others: Mapping[str, ast.Spec] = {}
+
+    @property
+    def chain(self) -> tuple[ast.Spec, ...]:
+        """The one asked for, and what it extends; the last has the layers."""
+        found = [self.asked]
+        while (name := found[-1].extends) is not None:
+            found.append(self.others[name])
+        return tuple(found)
+
+
+class Interpreter(Evaluator):
+    """Runs a spec's tree on an input of given sizes, in training mode unless it is told otherwise.
+
+    state: values for all weights and buffers; they are drawn afresh where it is None. largest: how many numbers of an
+    image a tensor may have, 0 for any.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        sizes: tuple[int, ...],
+        *,
+        image: torch.Tensor | None = None,
+        state: Mapping[str, torch.Tensor] | None = None,
+        training: bool = True,
+        largest: int = 0,
+    ) -> None:
+        self.files = files
+        self.spec = files.chain[-1]
+        self.state_given = state
+        self.training = training
+        self.largest = largest
+        self.definitions = {}
         self.outputs: dict[str, tuple[str, Value]] = {}
         self.main = "out"
-        self.training_flops = 0
-        self.counter = FlopCounterMode(display=False)
-        with torch.device("meta"):
-            self.here = Value(
-                torch.empty(BATCH, *sizes), Shape(LAYOUTS[len(sizes)], sizes), (Fraction(1),) * (len(sizes) - 1)
-            )
-        self.root = Scope(self.labelled(spec.layers or ()), None)
-        self.top = Env({}, self.root, self.here, ())
+        self.flops = 0
+        self.here = Value(
+            torch.randn(BATCH, *sizes) if image is None else image,
+            Shape(LAYOUTS[len(sizes)], sizes),
+            (Fraction(1),) * (len(sizes) - 1),
+        )
+        self.unit = self.unit_of(self.spec, files.chain)
+        self.root = Scope(self.labelled(self.spec.layers or ()), None)
+        self.top = Env(self._parameters(), self.root, self.here, self.unit, self.unit.defaults)
+
+    def unit_of(self, spec: ast.Spec, chain: tuple[ast.Spec, ...]) -> Unit:
+        """A file's values; learns its definitions and those of the files that it uses. chain: whose defaults hold."""
+        for name in spec.use:
+            used = self.files.others[name]
+            self.unit_of(used, (used,))
+        lets: dict[str, Any] = {}
+        place = Env(lets, Scope(False, None), self.here, Unit(lets, ()), ())
         for let in spec.lets:
-            self.top.variables[let.name] = self.value(let.value, self.top)
-        self.lets = dict(self.top.variables)
-        for param in spec.params:
-            self.top.variables[param.name] = self.value(param.default, self.top)
-        self.file_defaults = self._defaults(spec.defaults, self.top)
-        self.top = self.top._replace(defaults=(self.file_defaults,))
+            lets[let.name] = self.value(let.value, place)
+        unit = Unit(lets, tuple(self.settings(file.defaults, place) for file in chain))
+        self.definitions |= {node.name: Definition(node, False, unit) for node in spec.blocks}
+        self.definitions |= {node.name: Definition(node, True, unit) for node in spec.macros}
+        return unit
+
+    def _parameters(self) -> dict[str, Any]:
+        """The file's values and the network's parameters: those that the nearest file gives."""
+        given: dict[str, Any] = {}
+        for file in reversed(self.files.chain[:-1]):
+            lets: dict[str, Any] = {}
+            place = Env(lets, Scope(False, None), self.here, self.unit, ())
+            for let in file.lets:
+                lets[let.name] = self.value(let.value, place)
+            given |= {param.name: self.value(param.default, place) for param in file.params}
+        variables = dict(self.unit.lets)
+        place = Env(variables, Scope(False, None), self.here, self.unit, ())
+        for param in self.spec.params:
+            variables[param.name] = given[param.name] if param.name in given else self.value(param.default, place)
+        return variables
 
     def run(self) -> Interpreter:
         """All steps; raises Refused."""
-        with torch.device("meta"), self.counter:
+        with torch.no_grad():
             self.body(self.spec.layers or (), self.top)
         return self
 
     @property
     def macs(self) -> int:
         """Of one image, what runs in training only and what never runs left out."""
-        return (self.counter.get_total_flops() - self.training_flops) // (2 * BATCH)
+        return self.flops // 2
 
     @property
     def result(self) -> Value:
@@ -106,10 +159,9 @@ class Interpreter(Evaluator):
             case ast.Let():
                 env.variables[node.name] = self.value(node.value, env)
             case ast.Unused():
-                before, flops, steps = self.here, self.counter.get_total_flops(), dict(env.scope.steps)
+                before, flops, steps = self.here, self.flops, dict(env.scope.steps)
                 self._call(node.call, self.label(node.label, env), env)
-                self.here, env.scope.steps = before, steps
-                self.training_flops += self.counter.get_total_flops() - flops
+                self.here, self.flops, env.scope.steps = before, flops, steps
             case _:
                 raise AssertionError(node)
 
@@ -143,8 +195,8 @@ class Interpreter(Evaluator):
 
     def _level(self, label: ex.Label | None, body: ast.Body, env: Env) -> None:
         """A container."""
-        scope = Scope(self.labelled(body), env.scope)
         name = env.scope.take(self.label(label, env))
+        scope = Scope(self.labelled(body), env.scope, f"{env.scope.path}{name}.")
         self.body(body, env._replace(scope=scope))
         self._register(env.scope, name, scope)
 
@@ -173,6 +225,8 @@ class Interpreter(Evaluator):
         self.here = self._join(node.kind, node.along, results)
 
     def _dropped(self, only: Any, env: Env) -> bool:
+        if isinstance(only, ast.Output):
+            return False  # it is no step
         whens = [link.when for link in only.links] if isinstance(only, ast.Step) else [getattr(only, "when", None)]
         return len(whens) == 1 and not self.holds(whens[0], env)
 
@@ -209,16 +263,20 @@ class Interpreter(Evaluator):
         training, evaluation = (self.holds(node.when, env.with_variables(training=mode)) for mode in (True, False))
         if not training and not evaluation:
             return
+        if node.name in self.outputs:
+            raise Refused(f"two outputs are called {node.name}")
         before, steps = self.here, dict(env.scope.steps)
-        flops, others = self.counter.get_total_flops(), self.training_flops
+        flops, chance = self.flops, torch.get_rng_state()
         self.body(node.body, env)
+        if not (training if self.training else evaluation):
+            torch.set_rng_state(chance)  # where nobody runs it, it takes no chances
         mode = "always" if training and evaluation else "training" if training else "eval"
         self.outputs[node.name] = (mode, self.here)
         self.here = before
         if mode != "always":
             env.scope.steps = steps  # not there in both modes, so nobody may continue from them
         if mode == "training":
-            self.training_flops = others + self.counter.get_total_flops() - flops
+            self.flops = flops
 
     # calls
 
@@ -235,7 +293,7 @@ class Interpreter(Evaluator):
         self._op(BY_NAME[callee], call, more, label, env)
 
     def _enter(self, callee: str, call: ast.Call, more: Any, label: str | None, env: Env) -> None:
-        node, macro = self.definitions[callee]
+        node, macro, unit = self.definitions[callee]
         values = [param.name for param in node.params if param.default is None]
         settings = [param.name for param in node.params if param.default is not None]
         steps = frozenset(param.name for param in node.params if param.type == "step")
@@ -246,18 +304,22 @@ class Interpreter(Evaluator):
             inner = ast.Step(links=(ast.Call(callee=callee, args=call.args),))
             self._level(ex.Label((label,)), (inner,), env)
             return
-        bound = dict(self.lets)
+        bound = dict(unit.lets)
         for param in node.params:
+            if param.name not in given and param.default is None:
+                raise Refused(f"no value for {param.name}")
             bound[param.name] = (
                 given[param.name] if param.name in given else self.value(param.default, env._replace(variables=bound))
             )
         if macro:
-            self.body(node.body, env._replace(variables=bound))
+            # A macro of the same file follows the defaults of the block that it is put into.
+            defaults = env.defaults if unit is env.unit else unit.defaults
+            self.body(node.body, env._replace(variables=bound, unit=unit, defaults=defaults))
             return
-        scope = Scope(self.labelled(node.body), None)
-        inside = Env(bound, scope, self.here, ())
-        inside = inside._replace(defaults=(self._defaults(node.defaults, inside), self.file_defaults))
         name = env.scope.take(label)
+        scope = Scope(self.labelled(node.body), None, f"{env.scope.path}{name}.")
+        inside = Env(bound, scope, self.here, unit, ())
+        inside = inside._replace(defaults=(self.settings(node.defaults, inside), *unit.defaults))
         self.body(node.body, inside)
         self._register(env.scope, name, scope)
 
@@ -292,7 +354,7 @@ class Interpreter(Evaluator):
                 given[name] = self.value(value, env)
         return given
 
-    def _defaults(self, settings: tuple[ast.Settings, ...], env: Env) -> dict[str, dict[str, Any]]:
+    def settings(self, settings: tuple[ast.Settings, ...], env: Env) -> dict[str, dict[str, Any]]:
         return {
             node.op: self._bind(node.args, (), set(BY_NAME[node.op].settings()), env, partial=True) for node in settings
         }
@@ -309,7 +371,7 @@ class Interpreter(Evaluator):
         settings = {key: value.shape if isinstance(value, Value) else value for key, value in given.items()}
         name = env.scope.take(label)
         op = _made(made, settings)
-        module, result = self._applied(op, inputs)
+        module, result = self._applied(op, inputs, f"{env.scope.path}{name}")
         if isinstance(module, nn.Parameter):
             if name is None or not env.scope.labelled:
                 raise Refused("a parameter without a name")
@@ -327,18 +389,24 @@ class Interpreter(Evaluator):
             return values[0]
         return self._applied(_made(BY_NAME[kind], {"along": along} if along else {}), values)[1]
 
-    def _applied(self, op: Op, inputs: list[Value]) -> tuple[Any, Value]:
+    def _applied(self, op: Op, inputs: list[Value], key: str = "") -> tuple[Any, Value]:
         shapes = tuple(value.shape for value in inputs)
         try:
             facts, spelling = op.infer(shapes), op.lower(shapes)
         except OpError as error:
             raise Refused(str(error)) from None
+        if self.largest and facts.shape.elements > self.largest:
+            raise Refused("too large")
         if spelling.parameter:
             sizes: Any = facts.weights[""]  # plain numbers here
-            weight = nn.Parameter(torch.empty(*sizes))
+            weight = nn.Parameter(torch.empty(*sizes) if self.state_given is None else self.state_given[key])
             return weight, Value(weight, facts.shape, None)
         try:
+            chance = torch.get_rng_state()  # is for what runs in the network alone
             module, forward = _spelled(spelling)
+            self._prepare(module, key)
+            self.flops += _flops(forward, inputs) if facts.work else 0
+            torch.set_rng_state(chance)
             data = forward(*(value.data for value in inputs))
         except (RuntimeError, ValueError, IndexError) as error:
             raise Refused(f"{op.name}: {error}") from None
@@ -346,6 +414,12 @@ class Interpreter(Evaluator):
             raise Refused(f"{op.name} gives nothing")
         shape = Shape(facts.shape.axes, tuple(data.shape[1:]))
         return module, Value(data, shape, stride_of(op, facts.window, shape, inputs))
+
+    def _prepare(self, module: nn.Module, key: str) -> None:
+        module.train(self.training)
+        if self.state_given is not None:
+            own = {name: self.state_given[f"{key}.{name}"].clone() for name in module.state_dict()}
+            module.load_state_dict(own, assign=True)
 
 
 def _made(op: type[Op], settings: dict[str, Any]) -> Op:
@@ -355,11 +429,25 @@ def _made(op: type[Op], settings: dict[str, Any]) -> Op:
         raise Refused(str(error)) from None
 
 
+def _flops(forward: Callable[..., torch.Tensor], inputs: list[Value]) -> int:
+    """Of one image: what computes weights from weights doesn't grow with the batch."""
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        forward(*(value.data[:1] for value in inputs))
+    return int(counter.get_total_flops())
+
+
 @cache
-def _helper(source: str, imports: tuple[str, ...], name: str) -> Any:
-    space: dict[str, Any] = {}
-    exec("\n".join((*imports, source)), space)  # noqa: S102 - an op's own helper
-    return space[name]
+def _helper(helper: Helper) -> Any:
+    space: dict[str, Any] = {"torch": torch, "nn": nn}
+    for one in _needed(helper):
+        exec("\n".join((*one.imports, one.source)), space)  # noqa: S102 - an op's own helper
+    return space[helper.name]
+
+
+def _needed(helper: Helper) -> Iterator[Helper]:
+    for other in helper.needs:
+        yield from _needed(other)
+    yield helper
 
 
 @cache
@@ -373,11 +461,6 @@ def _function(expression: str) -> Callable[..., torch.Tensor]:
 def _spelled(spelling: Spelling) -> tuple[nn.Module, Callable[..., torch.Tensor]]:
     if spelling.expression:
         return nn.Module(), _function(spelling.expression)
-    helper = spelling.helper
-    made = (
-        _helper(helper.source, helper.imports, helper.name)
-        if helper
-        else getattr(nn, spelling.call.removeprefix("nn."))
-    )
+    made = _helper(spelling.helper) if spelling.helper else getattr(nn, spelling.call.removeprefix("nn."))
     module = made(*spelling.args, **spelling.settings)
     return module, module

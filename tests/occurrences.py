@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from interpreter import Files
 from pydantic import BaseModel
 
 from archdsl.ops import BY_NAME
@@ -18,7 +20,7 @@ CONSTRUCTS = (
     "container", "group", "repeat", "repeat as", "n x", "for table", "for list", "for range", "for unpack", "add",
     "multiply", "concat", "concat along", "skip", "residual", "shortcut", "shortcut with label", "shortcut when",
     "shortcut when with body", "dense", "dense as", "output", "output when training", "output when not training",
-    "output of the main line", "returns", "from", "from inside", "let", "let of the file", "block", "block default",
+    "output in a block", "output in a container", "output of the main line", "returns", "extends", "use", "from", "from inside", "let", "let of the file", "block", "block default",
     "block init", "macro", "parameter of the network", "parameter with default", "typed parameter", "op parameter",
     "step parameter", "op with settings", "default", "init", "init at a call", "unused", "if else", "function",
     "index", "slice", "shape attribute", "attribute of a step", "flag", "argument by name",
@@ -26,6 +28,7 @@ CONSTRUCTS = (
 )  # fmt: skip
 OPS = tuple(BY_NAME)
 EVERYTHING = (*CONSTRUCTS, *(f"`{op}`" for op in OPS))
+PAIRS = tuple(itertools.combinations(sorted(EVERYTHING), 2))
 
 
 class Occurrences:
@@ -36,18 +39,36 @@ class Occurrences:
         self.alone: Counter[str] = Counter()
         self.pairs: Counter[tuple[str, str]] = Counter()
 
-    def add(self, spec: ast.Spec) -> None:
-        found = sorted(found_in(spec))
+    def add(self, files: Files) -> None:
+        found = sorted(found_in(files))
         self.specs += 1
         self.alone.update(found)
         self.pairs.update(itertools.combinations(found, 2))
+
+    def wanted(self, rng: random.Random, count: int) -> tuple[str, ...]:
+        """Constructs and ops of which many pairs have not met, or else have met least."""
+        missing = self.missing_pairs()
+        if not missing:
+            fewest = min(self.pairs.values())
+            missing = [pair for pair in PAIRS if self.pairs[pair] <= 2 * fewest]
+        partners: dict[str, set[str]] = {}
+        for one, other in missing:
+            partners.setdefault(one, set()).add(other)
+            partners.setdefault(other, set()).add(one)
+        chosen = list(rng.choice(missing))
+        others = [name for name in EVERYTHING if name in partners and name not in chosen]
+        rng.shuffle(others)
+        while others and len(chosen) < count:
+            best = max(others, key=lambda name: len(partners[name].intersection(chosen)))
+            others.remove(best)
+            chosen.append(best)
+        return tuple(chosen)
 
     def missing(self) -> list[str]:
         return [name for name in EVERYTHING if not self.alone[name]]
 
     def missing_pairs(self) -> list[tuple[str, str]]:
-        every = itertools.combinations(sorted(EVERYTHING), 2)
-        return [pair for pair in every if not self.pairs[pair]]
+        return [pair for pair in PAIRS if not self.pairs[pair]]
 
     def table(self) -> str:
         """How many specs have it, in how many pairs it has been seen, and its rarest pair."""
@@ -61,8 +82,13 @@ class Occurrences:
         return "\n".join(lines)
 
 
-def found_in(spec: ast.Spec) -> set[str]:
-    """The constructs and ops of a spec."""
+def found_in(files: Files) -> set[str]:
+    """The constructs and ops of a spec, in all its files."""
+    found = {"extends"} if files.asked.extends else set()
+    return found.union(*map(_found, (files.asked, *files.others.values()))) & set(EVERYTHING)
+
+
+def _found(spec: ast.Spec) -> set[str]:
     found = {name for name, has in _HEAD.items() if has(spec)}
     for block in (*spec.blocks, *spec.macros):
         found |= {"block default"} if block.defaults else set()
@@ -74,11 +100,16 @@ def found_in(spec: ast.Spec) -> set[str]:
             found |= {"none as op"} if param.type == "op" and param.default == ex.Literal(None) else set()
         names = {param.name for param in block.params}
         found |= {"variable passed through" for node in _walk(block.body) if names & set(_bare(node))}
-    found |= {"block"} if spec.blocks else set()
-    found |= {"macro"} if spec.macros else set()
+        found |= {"output in a block" for node in _walk(block.body) if _is_head(node)}
     for node in _walk(spec):
         found.update(_kinds(node))
-    return found & set(EVERYTHING)
+        if isinstance(node, ast.Group) and any(map(_is_head, _walk(node.body))):
+            found.add("output in a container")
+    return found
+
+
+def _is_head(node: Any) -> bool:
+    return isinstance(node, ast.Output) and bool(node.body)
 
 
 _HEAD: dict[str, Any] = {
@@ -87,6 +118,9 @@ _HEAD: dict[str, Any] = {
     "let of the file": lambda spec: spec.lets,
     "parameter of the network": lambda spec: spec.params,
     "returns": lambda spec: spec.returns,
+    "use": lambda spec: spec.use,
+    "block": lambda spec: spec.blocks,
+    "macro": lambda spec: spec.macros,
 }
 
 

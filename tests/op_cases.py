@@ -16,6 +16,7 @@ ANY_RANK = (FLAT, *RANKED)
 TOKENS = Shape(("tokens", "channels"), (6, 8))
 LAST = Shape(("height", "width", "channels"), (5, 7, 8))
 EVERY = (*ANY_RANK, TOKENS, LAST)
+PARTS = Shape(("windows", "tokens", "channels"), (12, 9, 8))
 
 Settings = dict[str, Any]
 
@@ -109,6 +110,7 @@ CASES: dict[str, list[tuple[Settings, tuple[Shape, ...]]]] = {
     "dropout": on(EVERY, {}, {"p": 0.2}, {"p": 0}, {"p": 1}),
     "spatial_dropout": on(RANKED, {}, {"p": 0.2}, {"p": 0}, {"p": 1}),
     "alpha_dropout": on(EVERY, {}, {"p": 0.0}, {"p": 1}),
+    "stochastic_depth": on(EVERY, {"p": 0.2}, {"p": 0}, {"p": 1}),
     "flatten": on(EVERY),
     "reshape": on(
         (MAP,), {"shape": (864,)}, {"shape": (9, 96)}, {"shape": Sides((4, 9, 24))}, {"shape": (2, 4, 9, 12)}
@@ -133,6 +135,17 @@ CASES: dict[str, list[tuple[Settings, tuple[Shape, ...]]]] = {
     + [({"to": image(3, 20, 30)}, (MAP, image(3, 20, 30))), ({"to": LAST, "mode": "nearest"}, (MAP, LAST))],
     "pixel_shuffle": on((MAP,), {"scale": 2}, {"scale": 1}),
     "pixel_unshuffle": on((MAP,), {"scale": 3}),
+    "attention": on((TOKENS,), *grid(heads=(1, 2, 8), drop=(..., 0.1))),
+    "window_attention": on((LAST,), *grid(heads=(1, 4), window=(2, 3, 7), shift=(..., 1)))
+    + on((LAST,), {"heads": 2, "window": Sides((3, 2)), "shift": Sides((0, 1))}, {"heads": 2, "window": 9, "shift": 4}),
+    "window_attention_v2": on((LAST,), *grid(heads=(1, 4), window=(2, 3, 7), shift=(..., 1)))
+    + on((LAST,), {"heads": 2, "window": Sides((3, 2)), "shift": Sides((0, 1))}, {"heads": 2, "window": 4, "shift": 2}),
+    "relative_attention": on((PARTS,), {"head_dim": 8, "size": 3}, {"head_dim": 2, "size": Sides((1, 9))}),
+    "partition": on((MAP,), *grid(parts=("window", "grid"), size=(1, 3, Sides((9, 2))))),
+    "unpartition": [({"parts": parts, "size": 3, "like": MAP}, (PARTS, MAP)) for parts in ("window", "grid")],
+    "patch_merge": on((LAST, Shape(LAST.axes, (4, 6, 3)), Shape(LAST.axes, (1, 1, 2)))),
+    "chunk": on(EVERY, {"index": 1}, {"index": 2}, {"index": 3, "of": 4}, {"index": 1, "of": 1}),
+    "channel_shuffle": on(EVERY, *grid(groups=(1, 2, 4, 8))),
     "channel_affine": on((image(3, 4, 5), image(3, 6)), {"scale": (0.5, 1, 2.0), "shift": (0.0, -1, 1.5)}),
     "parameter": [
         ({"shape": (1, 6, 8)}, (TOKENS,)),
@@ -187,6 +200,7 @@ REFUSALS: dict[str, tuple[list[Settings], tuple[Shape, ...]]] = {
     ),
     "pixel_shuffle": (grid(scale=(1, 2, 3)), (image(4, 2, 2), image(9, 2, 2), image(8, 1, 1))),
     "pixel_unshuffle": (grid(scale=(1, 2, 3)), (image(1, 2, 2), image(1, 3, 3), image(1, 6, 2))),
+    "channel_shuffle": (grid(groups=(1, 2, 3, 5)), (image(6, 2), image(4, 2, 3), image(5, 1, 2, 1), TOKENS)),
     "take": (grid(token=(-7, -6, 5, 6)), (TOKENS,)),
     "upsample": (grid(scale=(0.25, 0.5, 2)), (image(1, 1), image(1, 3), image(1, 2, 4), image(1, 4, 1, 4))),
     "batchnorm": ([{}], (image(3), image(3, 1), image(3, 1, 1), image(3, 1, 1, 1))),

@@ -16,10 +16,13 @@ from typing import Any
 FILES = {
     "alexnet": "alexnet",
     "convnext": "convnext",
+    "deeplabv3": "segmentation.deeplabv3",
     "densenet": "densenet",
     "efficientnet": "efficientnet",
+    "fcn": "segmentation.fcn",
     "googlenet": "googlenet",
     "inception": "inception",
+    "lraspp": "segmentation.lraspp",
     "maxvit": "maxvit",
     "mnasnet": "mnasnet",
     "mobilenet_v2": "mobilenetv2",
@@ -51,15 +54,16 @@ def _install() -> None:
     assert found is not None
     assert found.origin is not None
     root = Path(found.origin).parent
-    for package in ("", ".models", ".ops", ".transforms"):
+    for package in ("", ".models", ".models.segmentation", ".ops", ".transforms"):
         name = f"torchvision{package}"
         made = ModuleType(name)
-        made.__path__ = [str(root / package.removeprefix("."))]
+        made.__path__ = [str(root.joinpath(*package.split(".")))]
         sys.modules.setdefault(name, made)
-    _stub("torchvision.transforms._presets", ImageClassification=object)
+    _stub("torchvision.transforms._presets", ImageClassification=object, SemanticSegmentation=object)
     _stub("torchvision.transforms._presets", InterpolationMode=enum.Enum("InterpolationMode", "BILINEAR BICUBIC"))
     _stub("torchvision.utils", _log_api_usage_once=_nothing, _make_ntuple=_repeated)
     _stub("torchvision._internally_replaced_utils", load_state_dict_from_url=_nothing)
+    _stub("torchvision.ops", StochasticDepth=import_module("torchvision.ops.stochastic_depth").StochasticDepth)
 
 
 def _stub(name: str, **contents: Any) -> None:

@@ -6,10 +6,13 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from op_cases import cases
+
 from archdsl.ops import BY_NAME
 from archdsl.ops.spatial import MAPS
 from archdsl.shape import Shape
 from archdsl.syntax.expression import Apply, Arg, Attribute, Expression, ListOf, Literal, SizeLiteral, Unary, Word
+from archdsl.trace import Sides
 
 Args = tuple[Arg, ...]
 
@@ -17,7 +20,7 @@ Args = tuple[Arg, ...]
 CALLED = tuple(name for name, op in BY_NAME.items() if op.inputs[0] == 1)
 MERGES = tuple(name for name, op in BY_NAME.items() if op.inputs[0] > 1)
 WEIGHTED = frozenset(
-    "conv dwconv conv_transpose linear batchnorm layernorm rmsnorm groupnorm instancenorm prelu parameter".split()
+    name for name in BY_NAME if any(case.op.infer(case.inputs).weights for case in cases(name) if len(case.inputs) == 1)
 )
 ACTIVATIONS = tuple(name for name in CALLED if BY_NAME[name].kind == "activation")
 
@@ -28,6 +31,15 @@ def lit(value: Any) -> Expression:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0
         else Literal(value)
     )
+
+
+def written(value: Any) -> Expression:
+    """A setting's value as a spec has it."""
+    if isinstance(value, Sides):
+        return SizeLiteral(tuple(value))
+    if isinstance(value, tuple):
+        return ListOf(tuple(map(written, value)))
+    return Word(value) if isinstance(value, str) else lit(value)
 
 
 def flat(shape: Shape) -> bool:
@@ -60,7 +72,17 @@ class Caller:
         if make is not None:
             made: Args | None = make()
             return made
-        return self.some(*_SETTINGS.get(op, ()))
+        return self.some(*_SETTINGS[op]) if op in _SETTINGS else self._as_tested(op)
+
+    def _as_tested(self, op: str) -> Args | None:
+        """Settings that the op's own tests have for this layout; whether they fit the sizes is seen by trying."""
+        fitting = [case for case in cases(op) if len(case.inputs) == 1 and case.inputs[0].axes == self.shape.axes]
+        if not fitting:
+            return None
+        case = self.rng.choice(fitting)
+        if self.keep and case.op.infer(case.inputs).shape.spatial != case.inputs[0].spatial:
+            return None
+        return tuple(self.setting(name, written(value)) for name, value in case.settings.items())
 
     def setting(self, name: str, value: Expression) -> Arg:
         """`name value` or `name = value`."""
@@ -293,6 +315,17 @@ class Caller:
     def _pixel_unshuffle(self) -> Args | None:
         fits = len(self.shape.spatial) == 2 and is_map(self.shape) and all(size % 2 == 0 for size in self.shape.spatial)
         return (self.value(Literal(2)),) if fits and not self.keep and self.shape.channels <= 32 else None
+
+    def _chunk(self) -> Args | None:
+        number = self.rng.choice([2, 2, 3, 4])
+        if self.keep or self.shape.channels % number or self.shape.channels == number:
+            return None
+        index = self.value(Literal(self.rng.randint(1, number)))
+        return (index,) if number == 2 and self.rng.random() < 0.5 else (index, self.setting("of", Literal(number)))
+
+    def _channel_shuffle(self) -> Args | None:
+        groups = [number for number in range(1, 9) if self.shape.channels % number == 0]
+        return (self.value(Literal(self.rng.choice(groups))),)
 
     def _channel_affine(self) -> Args | None:
         if not is_map(self.shape) or self.shape.channels > 12:

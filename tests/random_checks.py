@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import random
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import torch
 from evaluator import BATCH, Refused
-from interpreter import Interpreter
+from interpreter import Files, Interpreter
+from random_fields import fields_agree
 from test_memory import image_for, saved_bytes
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -28,45 +33,74 @@ from archdsl.syntax.spec import Spec
 Sizes = tuple[int, ...]
 # What only a reader of H and W as unknowns can tell: structure that would depend on them.
 BEYOND_THE_INTERPRETER = frozenset(("symbolic-structure", "unknown-stride"))
+# Why a network may refuse an input whose sizes are open: its weights would depend on them.
+TIED_TO_ITS_INPUT = frozenset(("symbolic-weight",))
+# How many sizes below the smallest are tried, and how large an image that is run may be.
+TRIED, LARGEST = 24, 64
 
 _VIEWS = frozenset(("layout", "tokens", "reshape"))
 
 
-def compiled(text: str, sizes: Sizes | None = None) -> Network | SpecError:
-    try:
-        return archdsl.loads(text, input=None if sizes is None else "x".join(map(str, sizes)))
-    except SpecError as error:
-        return error
+class Written:
+    """A spec's files in a folder, each in a spelling drawn by chance."""
+
+    def __init__(self, files: Files, folder: Path, rng: random.Random) -> None:
+        self.files = files
+        for name, spec in {"asked": files.asked, **files.others}.items():
+            yaml = rng.random() < 0.5
+            path = folder / f"{name}{'.yaml' if yaml else '.arch'}"
+            path.write_text(print_yaml(spec) if yaml else print_text(spec))
+            if name == "asked":
+                self.path = path
+
+    def compiled(self, input: str | None = None) -> Network | SpecError:
+        try:
+            return archdsl.load(self.path, input=input)
+        except SpecError as error:
+            return error
+
+    def compiled_at(self, sizes: Sizes) -> Network | SpecError:
+        return self.compiled("x".join(map(str, sizes)))
+
+    def interpreted(self, sizes: Sizes, **more: Any) -> Interpreter | Refused:
+        try:
+            return Interpreter(self.files, sizes, **more).run()
+        except Refused as error:
+            return error
 
 
-def interpreted(spec: Spec, sizes: Sizes) -> Interpreter | Refused:
-    try:
-        return Interpreter(spec, sizes).run()
-    except Refused as error:
-        return error
+def check(files: Files, sizes: Sizes, rng: random.Random, done: Counter[str]) -> bool:
+    """All of it; False where only the compiler can tell that the spec is wrong. done: what could be compared."""
+    for spec in (files.asked, *files.others.values()):
+        both_spellings_say_the_same(spec)
+    with tempfile.TemporaryDirectory() as folder:
+        spec = Written(files, Path(folder), rng)
+        network, run = spec.compiled(), spec.interpreted(sizes)
+        if isinstance(network, SpecError):
+            assert isinstance(run, Refused) or _beyond(network), network
+            return False
+        assert isinstance(run, Interpreter), run
+        agrees(network, run)
+        the_built_module_agrees(network, run)
+        outputs_agree(network, spec.files, sizes)
+        done["activation memory"] += memory_agrees(network)
+        done["receptive fields"] += fields_agree(network)
+        done["smallest inputs"] += requirements_hold(spec, network.net, rng)
+        for other in _other_sizes(sizes, rng):
+            other_sizes_agree(spec, other)
+        done["open inputs"] += an_open_input_agrees(spec, network.net, rng)
+    return True
+
+
+def text_of(files: Files) -> str:
+    """All files as a person reads them."""
+    parts = {"asked": files.asked, **files.others}
+    return "\n".join(f"# {name}.arch\n{print_text(spec)}" for name, spec in parts.items())
 
 
 def _looks_broadcast(run: Interpreter | Refused, sizes: Sizes) -> bool:
     """The interpreter takes a map of 1x1 for one that is broadcast; the compiler decides with H and W unknown."""
     return isinstance(run, Refused) and "a stride that no op declares" in str(run) and 1 in sizes[1:]
-
-
-def check(spec: Spec, sizes: Sizes, rng: random.Random) -> bool:
-    """All of it; False where only the compiler can tell that the spec is wrong."""
-    text = print_text(spec)
-    both_spellings_say_the_same(spec, text)
-    network, run = compiled(text), interpreted(spec, sizes)
-    if isinstance(network, SpecError):
-        assert isinstance(run, Refused) or _beyond(network), network
-        return False
-    assert isinstance(run, Interpreter), run
-    agrees(network, run)
-    the_built_module_agrees(network, run)
-    memory_agrees(network)
-    requirements_hold(spec, text, network.net, rng)
-    for other in _other_sizes(sizes, rng):
-        other_sizes_agree(spec, text, other)
-    return True
 
 
 def _beyond(error: SpecError) -> bool:
@@ -76,7 +110,8 @@ def _beyond(error: SpecError) -> bool:
     )
 
 
-def both_spellings_say_the_same(spec: Spec, text: str) -> None:
+def both_spellings_say_the_same(spec: Spec) -> None:
+    text = print_text(spec)
     again = read(Source("x.arch", text))
     assert again == spec
     yaml = print_yaml(again)
@@ -123,24 +158,12 @@ def the_built_module_agrees(network: Network, run: Interpreter) -> None:
     module = network.build(device="meta")
     assert {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()} == run.state()
     assert list(module.state_dict()) == list(run.state())
-    inputs = sizes_of(net, net.input)
-    for training in (True, False):
-        module.train(training)
-        result = module(torch.empty(2, *inputs, device="meta"))
-        live = [output for output in net.outputs if output.mode in ("always", "training" if training else "eval")]
-        for output in net.outputs:
-            tensor = result if len(live) == 1 and output in live else getattr(result, output.name, None)
-            if output not in live:
-                assert tensor is None
-                continue
-            value = run.outputs[output.name][1] if output.result else run.result
-            assert tensor is not None
-            assert tuple(tensor.shape) == (2, *value.shape.sizes), output
-    assert flops(module, inputs) == 2 * run.macs
+    assert flops(module, sizes_of(net, net.input)) == 2 * run.macs
 
 
 def flops(module: torch.nn.Module, sizes: Sizes) -> int:
     """Of one image; of two where a norm needs more than one number a channel."""
+    module.eval()
     for batch in (1, 2):
         with FlopCounterMode(display=False) as counter:
             try:
@@ -151,6 +174,51 @@ def flops(module: torch.nn.Module, sizes: Sizes) -> int:
     raise AssertionError("no batch will do")
 
 
+def outputs_agree(network: Network, files: Files, sizes: Sizes) -> None:
+    """In both modes the module gives what the interpreter gives with the same weights and the same chance."""
+    module = network.build().double()
+    drawn(module)
+    image = torch.randn(BATCH, *sizes, dtype=torch.float64)
+    state = {key: tensor.clone() for key, tensor in module.state_dict().items()}
+    for training in (False, True):
+        torch.manual_seed(0)
+        run = Interpreter(files, sizes, image=image, state=state, training=training).run()
+        module.train(training)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            given = _results(network, module, image, training)
+        expected = {name: value for name, (mode, value) in run.outputs.items() if _lives(mode, training)}
+        expected[next(output.name for output in network.net.outputs if not output.result)] = run.result
+        assert given.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(given[name], value.data, rtol=1e-6, atol=1e-9, equal_nan=True)
+
+
+def _lives(mode: str, training: bool) -> bool:
+    return mode in ("always", "training" if training else "eval")
+
+
+def _results(
+    network: Network, module: torch.nn.Module, image: torch.Tensor, training: bool
+) -> dict[str, torch.Tensor]:
+    result = module(image)
+    live = [output.name for output in network.net.outputs if _lives(output.mode, training)]
+    if len(live) == 1:
+        return {live[0]: result}
+    assert all(getattr(result, output.name) is None for output in network.net.outputs if output.name not in live)
+    return {name: getattr(result, name) for name in live}
+
+
+def drawn(module: torch.nn.Module) -> None:
+    """All weights and statistics at random, so that none can stand for another."""
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.normal_(std=weight[0].numel() ** -0.5 if weight.ndim > 1 else 1.0)
+        for name, statistic in module.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                statistic.uniform_(0.5, 1.5)
+
+
 def _other_sizes(sizes: Sizes, rng: random.Random) -> list[Sizes]:
     return [
         (sizes[0], *(rng.randint(max(1, size // 3), 2 * size) for size in sizes[1:]))
@@ -158,9 +226,9 @@ def _other_sizes(sizes: Sizes, rng: random.Random) -> list[Sizes]:
     ]
 
 
-def other_sizes_agree(spec: Spec, text: str, sizes: Sizes) -> None:
+def other_sizes_agree(spec: Written, sizes: Sizes) -> None:
     """At another size the compiler accepts what the interpreter accepts, with the same shapes."""
-    network, run = compiled(text, sizes), interpreted(spec, sizes)
+    network, run = spec.compiled_at(sizes), spec.interpreted(sizes)
     if _looks_broadcast(run, sizes):
         return
     assert isinstance(network, SpecError) == isinstance(run, Refused), (sizes, network, run)
@@ -168,38 +236,73 @@ def other_sizes_agree(spec: Spec, text: str, sizes: Sizes) -> None:
         agrees(network, run)
 
 
+def an_open_input_agrees(spec: Written, net: Net, rng: random.Random) -> bool:
+    """With its sizes left open the network has the formulas of what it has at given sizes."""
+    first, *spatial = net.input.sizes
+    names = [str(size) for size in spatial]
+    if not names:
+        return False
+    network = spec.compiled("x".join([str(first), *names]))
+    if isinstance(network, SpecError):
+        assert {one.code for one in network.diagnostics} <= TIED_TO_ITS_INPUT, network
+        return False
+    given = {name: max(1, net.sizes[name] + rng.randint(-3, 9)) for name in names}
+    concrete = spec.compiled_at((int(first), *given.values()))
+    if isinstance(concrete, SpecError):
+        return False
+    mine, theirs = network.net, concrete.net
+    for one, other in zip(leaves(mine.scope), leaves(theirs.scope), strict=True):
+        assert one.path == other.path
+        assert [at(size, given) for size in one.step.facts.shape.sizes] == list(sizes_of(theirs, other.step.facts.shape))
+        assert at(one.step.facts.macs, given) == at(other.step.facts.macs, theirs.sizes)
+    assert at(Costs(mine).of_scope(mine.scope).macs, given) == at(Costs(theirs).of_scope(theirs.scope).macs, given)
+    for open_bytes, bytes_ in zip(memory(mine, BATCH), memory(theirs, BATCH), strict=True):
+        assert at(open_bytes, given) == bytes_
+    return True
+
+
 def _permutes(step: OpStep) -> bool:
     """Layer norm of a map with the channels first permutes as well."""
     return step.op.name in _VIEWS or (step.op.name == "layernorm" and bool(step.facts.shape.spatial))
 
 
-def memory_agrees(network: Network) -> None:
+def _copies_parts(ops: set[str]) -> bool:
+    """A group norm of some of the channels keeps a copy of them, and not what they are a part of."""
+    return {"chunk", "groupnorm"} <= ops
+
+
+def memory_agrees(network: Network) -> bool:
     """What a training step keeps are the storages that autograd saves.
 
-    Not asked behind views whose axes are in another order: of these some kernels keep a copy, others the original.
+    Not asked behind views that are not in the order of their axes: of these some kernels keep a copy, others the
+    original.
     """
-    if any(_permutes(leaf.step) for leaf in leaves(network.net.scope)):
-        return
+    steps = [leaf.step for leaf in leaves(network.net.scope)]
+    if any(map(_permutes, steps)) or _copies_parts({step.op.name for step in steps}):
+        return False
     told, kept = memory(network.net, BATCH).activations, saved_bytes(network.build(), image_for(network))
     assert told == kept, (told, kept)
+    return True
 
 
-def requirements_hold(spec: Spec, text: str, net: Net, rng: random.Random) -> None:
+def requirements_hold(spec: Written, net: Net, rng: random.Random) -> bool:
     """The smallest valid input is valid, what is smaller isn't, and all above is where it is said to be."""
     asked = network_requirements(net)
-    if asked.undecided or asked.smallest is None or not asked.smallest:
-        return
+    if asked.undecided or not asked.smallest:
+        return False
     smallest = asked.smallest
     tried = [(smallest, True)]
     for name, size in smallest.items():
-        if size > 1:
-            tried.append((smallest | {name: rng.choice([size - 1, rng.randint(1, size - 1)])}, False))
+        below = range(1, size) if size <= TRIED else sorted(rng.sample(range(1, size), TRIED))
+        tried += [(smallest | {name: less}, False) for less in below]
     if asked.all_above:
         tried.append(({name: size + rng.randint(0, 9) for name, size in smallest.items()}, True))
+    # Running them takes longer than compiling them: of those that are too small only one.
+    chosen = rng.choice([sizes for sizes, valid in tried if not valid] or [smallest])
     for sizes, valid in tried:
         at_sizes = tuple(int(at(size, sizes)) for size in net.input.sizes)
-        if any(size > 64 for size in at_sizes):
-            continue
-        assert isinstance(compiled(text, at_sizes), Network) == valid, (asked, at_sizes)
-        run = interpreted(spec, at_sizes)
-        assert isinstance(run, Interpreter) == valid or _looks_broadcast(run, at_sizes), (asked, at_sizes)
+        assert isinstance(spec.compiled_at(at_sizes), Network) == valid, (asked, at_sizes)
+        if max(at_sizes) <= LARGEST and (valid or sizes == chosen):
+            run = spec.interpreted(at_sizes)
+            assert isinstance(run, Interpreter) == valid or _looks_broadcast(run, at_sizes), (asked, at_sizes)
+    return True

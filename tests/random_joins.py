@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from evaluator import Env, Scope, Value
+from evaluator import Definition, Env, Scope, Unit, Value
 from random_calls import Caller, flat, is_map, last
-from random_steps import Steps
+from random_steps import PASSED, Steps
 
 from archdsl.syntax.expression import Apply, Arg, Binary, Expression, Label, Literal, Unary, Word
 from archdsl.syntax.spec import (
@@ -27,6 +28,8 @@ from archdsl.syntax.spec import (
 
 class Joins(Steps):
     """Merges, residuals, side heads, blocks and macros."""
+
+    library: Unit  # of the file that is used
 
     def _merge(self, env: Env, kind: str) -> Statement | None:
         merge, along = kind, None
@@ -134,23 +137,27 @@ class Joins(Steps):
         return Shortcut(label=label, when=when, body=(Step(label=inside, links=links),))
 
     def _output(self, env: Env, kind: str) -> Statement | None:
-        if self.loops or self.depth or self.side_heads > 3:
+        if self.loops or self.side_heads > 3 or self.depth > 2 or self.in_head:
             return None
         self.side_heads += 1
+        name = f"aux{self.side_heads}"
         whens: dict[str, Expression] = {
             "output when training": Word("training"),
             "output when not training": Unary("not", Word("training")),
         }
         when = whens.get(kind)
+        self.in_head = True
         with self._inside(False), self._undone(env):
             inner = env._replace(variables=dict(env.variables))
             body = self.body(inner, self._some(), env.scope.labelled)
-        return Output(name=f"aux{self.side_heads}", when=when, body=body) if body else None
+        self.in_head = False
+        return Output(name=name, when=when, body=body) if body else None
 
     def _block(self, env: Env, kind: str) -> Statement | None:
         """A call of a block: one that there is, or a new one."""
-        if kind in ("block", "macro") and self._pool(kind) and self.rng.random() < 0.6:
-            node = self.rng.choice(self._pool(kind))
+        known = self.callable_macros() if "macro" in kind else self.callable_blocks()
+        if kind in ("block", "macro") and known and self.rng.random() < 0.6:
+            node = self.rng.choice(known)
         else:
             made = self._define(env, kind)
             if made is None:
@@ -164,79 +171,99 @@ class Joins(Steps):
             return None if "macro" in kind and self.run.labelled(node.body) else Step(links=(call,))
         return Step(label=self.label(env), links=(call,))
 
-    def _pool(self, kind: str) -> list[BlockDef]:
-        return self.macros if "macro" in kind else self.blocks
-
     def _define(self, env: Env, kind: str) -> BlockDef | None:
-        if len(self.blocks) + len(self.macros) > 4 or self.depth > 1:
+        """A new block or macro, of the library where the kind says so; the kind also says what it must have."""
+        if len(self.callable_blocks()) + len(self.callable_macros()) > 8 or self.depth > 1:
             return None
-        rng, macro = self.rng, "macro" in kind
-        start = self.run.here
+        used, self.used = self.used, self.used or "use" in kind or (not self.depth and self.rng.random() < 0.15)
+        try:
+            return self._defined(env, kind)
+        finally:
+            self.used = used
+
+    def _params_of(self, env: Env, kind: str) -> list[Param]:
+        rng = self.rng
         params: list[Param] = [Param(name=self.variable(), type=rng.choice([None, "int", "number"]))]
-        bound: dict[str, Any] = {params[0].name: rng.choice([4, 8, 12])}
-        if rng.random() < 0.6:
+        if kind == "typed parameter":
+            params[0] = params[0].model_copy(update={"type": "int"})
+        if kind == "parameter with default" or rng.random() < 0.6:
             params.append(Param(name=self.variable(), default=Literal(rng.choice([1, 2, 4]))))
-        if rng.random() < 0.5:
-            name = rng.choice(["stride", "bias", "groups"])
+        if kind == "variable passed through" or rng.random() < 0.5:
+            name = rng.choice(PASSED)
             params.append(Param(name=name, default=Literal(True) if name == "bias" else Literal(1)))
-        if kind == "op parameter" or rng.random() < 0.3:
-            default = rng.choice(
-                [
-                    Word("relu"),
-                    Literal(None),
-                    Apply("layernorm", (Arg("eps", (Literal(1e-6),)),)),
-                    Apply("leaky_relu", (Arg(None, (Literal(0.2),)),)),
-                ]
-            )
+        if kind in _OP_DEFAULTS or rng.random() < 0.3:
+            default = rng.choice(_OP_DEFAULTS[kind if kind in _OP_DEFAULTS else "op parameter"])
             params.append(Param(name=self.variable(), type="op", default=default))
-        step = kind == "step parameter" and bool(self.paths(env))
-        if step:
+        if kind == "step parameter" and self.paths(env):
             params.insert(0, Param(name=self.variable(), type="step"))
-        variables = dict(self.run.lets)
+        return params
+
+    def _bound(self, params: list[Param], unit: Unit, start: Value, env: Env) -> dict[str, Any]:
+        """Values for a block's parameters, to grow its body with."""
+        variables = dict(unit.lets)
         for param in params:
             if param.type == "step":
                 variables[param.name] = start
+            elif param.default is None:
+                variables[param.name] = self.rng.choice([4, 8, 12])
             else:
-                variables[param.name] = (
-                    bound[param.name]
-                    if param.default is None
-                    else self.run.value(param.default, env._replace(variables=variables))
-                )
+                variables[param.name] = self.run.value(param.default, env._replace(variables=variables))
+        return variables
+
+    def _defined(self, env: Env, kind: str) -> BlockDef | None:
+        rng, macro, start = self.rng, "macro" in kind, self.run.here
+        unit = self.library if self.used else self.run.unit
+        params = self._params_of(env, kind)
+        variables = self._bound(params, unit, start, env)
         labelled = rng.random() < 0.6
-        defaults = (
-            (Settings(op="conv", args=(Arg(None, (Word("bias"), Literal(False))),)),) if kind == "block default" else ()
-        )
-        inits = (
-            (Settings(op="linear", args=(Arg(None, (Word("weight"), Literal(0.1))),)),) if kind == "block init" else ()
-        )
+        defaults, inits = _SETTINGS_OF.get(kind, ((), ()))
         with self._inside(self.keep or rng.random() < 0.4, fresh=True), self._undone(env):
-            inner = Env(
-                variables,
-                Scope(labelled, env.scope if macro else None),
-                start,
-                env.defaults if macro else (self.run.file_defaults,),
-            )
+            settings = env.defaults if macro and not self.used else unit.defaults
+            inner = Env(variables, Scope(labelled, env.scope if macro else None), start, unit, settings)
             body = list(self.body(inner, self._some() + 1, labelled))
-            for param in params:
-                if param.type == "op":
-                    call = Step(label=self.label(inner), links=(Call(callee=param.name),))
-                    body += [call] if self.accept(call, inner) else []
-            if step:
-                merge = Merge(
-                    kind=rng.choice(["add", "concat"]),
-                    branches=((Step(links=(Call(callee="skip"),)),), (From(path=(Label((params[0].name,)),)),)),
-                )
-                body += [merge] if self.accept(merge, inner) else []
+            for more in self._uses_of(params, kind, inner):
+                body += [more] if self.accept(more, inner) else []
         if not body:
             return None
         self.names += 1
-        node = BlockDef(
-            name=f"{'tail' if macro else 'unit'}{self.names}",
-            params=tuple(params),
-            defaults=defaults,
-            inits=inits,
-            body=tuple(body),
-        )
-        self._pool(kind).append(node)
-        self.run.definitions[node.name] = (node, macro)
+        name = f"{'tail' if macro else 'unit'}{self.names}"
+        node = BlockDef(name=name, params=tuple(params), defaults=defaults, inits=inits, body=tuple(body))
+        if self.used:
+            (self.used_macros if macro else self.used_blocks).append(node)
+        else:
+            (self.macros if macro else self.blocks).append(node)
+        self.run.definitions[node.name] = Definition(node, macro, unit)
         return node
+
+    def _uses_of(self, params: list[Param], kind: str, env: Env) -> Iterator[Statement]:
+        """Steps that call the operations and steps among the parameters, and what the kind of block asks for."""
+        if kind == "output in a block":
+            self.side_heads += 1
+            body: Body = (Step(label=self.label(env), links=(Call(callee="softsign"),)),)
+            yield Output(name=f"aux{self.side_heads}", body=body)
+        for param in params:
+            if param.type == "op":
+                yield Step(label=self.label(env), links=(Call(callee=param.name),))
+            elif param.type == "step":
+                merge = self.rng.choice(["add", "concat"])
+                steps = ((Step(links=(Call(callee="skip"),)),), (From(path=(Label((param.name,)),)),))
+                yield Merge(kind=merge, branches=steps)
+            elif param.name in PASSED and kind == "variable passed through" and is_map(self.run.here.shape):
+                args = (Arg(None, (Literal(1),)), Arg(None, (Literal(8),)), Arg(None, (Word(param.name),)))
+                yield Step(label=self.label(env), links=(Call(callee="conv", args=args),))
+
+
+_OP_DEFAULTS: dict[str, list[Expression]] = {
+    "none as op": [Literal(None)],
+    "op with settings": [
+        Apply("layernorm", (Arg("eps", (Literal(1e-6),)),)),
+        Apply("leaky_relu", (Arg(None, (Literal(0.2),)),)),
+    ],
+}
+_OP_DEFAULTS["op parameter"] = [Word("relu"), *_OP_DEFAULTS["none as op"], *_OP_DEFAULTS["op with settings"]]
+
+# What stands in a block before its steps: defaults and inits.
+_SETTINGS_OF: dict[str, tuple[tuple[Settings, ...], tuple[Settings, ...]]] = {
+    "block default": ((Settings(op="conv", args=(Arg(None, (Word("bias"), Literal(False))),)),), ()),
+    "block init": ((), (Settings(op="linear", args=(Arg(None, (Word("weight"), Literal(0.1))),)),)),
+}

@@ -6,105 +6,83 @@ the tensor that it gives; what the interpreter refuses is dropped. The compiler 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from evaluator import Env
-from interpreter import Interpreter
-from random_calls import CALLED
-from random_joins import Joins
+from growing import LARGEST
+from interpreter import Files, Interpreter
+from occurrences import EVERYTHING
+from random_wishes import Wishes
 
-from archdsl.syntax.expression import Apply, Arg, Expression, ListOf, Literal, SizeLiteral, Word
+from archdsl.syntax.expression import Apply, Arg, Binary, Expression, ListOf, Literal, SizeLiteral, Word
 from archdsl.syntax.spec import Call, Let, Output, Param, Settings, Spec, Statement, Step
-
-# Construct -> how it is grown.
-CONSTRUCTS = {
-    "chain": "_chain",
-    "let": "_let",
-    "from": "_from",
-    "from inside": "_from",
-    "unused": "_unused",
-    "group": "_group",
-    "container": "_group",
-    "repeat": "_loop",
-    "repeat as": "_loop",
-    "dense": "_loop",
-    "dense as": "_loop",
-    "n x": "_times",
-    "for table": "_for",
-    "for list": "_for",
-    "for range": "_for",
-    "for unpack": "_for",
-    "add": "_merge",
-    "multiply": "_merge",
-    "concat": "_merge",
-    "concat along": "_merge",
-    "residual": "_residual",
-    "shortcut": "_residual",
-    "shortcut with label": "_residual",
-    "shortcut when": "_residual",
-    "shortcut when with body": "_residual",
-    "output": "_output",
-    "output when training": "_output",
-    "output when not training": "_output",
-    "block": "_block",
-    "block default": "_block",
-    "block init": "_block",
-    "op parameter": "_block",
-    "step parameter": "_block",
-    "macro": "_block",
-}
-
-# What else a spec can be asked to have.
-_MORE = ("default", "init", "init at a call", "let of the file", "guard", "returns", "output of the main line")
 
 
 def wishes() -> tuple[str, ...]:
-    """What can be wished for: constructs by their names in `occurrences`, and ops."""
-    return (*CONSTRUCTS, *_MORE, *CALLED)
+    """What can be wished for: constructs and ops, by their names in `occurrences`."""
+    return EVERYTHING
 
 
-class Grower(Joins):
-    """Grows one spec."""
+class Grower(Wishes):
+    """Grows one spec, of one to three files."""
 
-    def spec(self) -> Spec:
-        head: dict[str, Any] = {"network": "net1", "input": SizeLiteral(self.sizes)}
-        head |= {
-            "defaults": self._defaults(),
-            "inits": self._inits(),
-            "lets": self._file_lets(),
-            "params": self._params(),
-        }
-        self.run = Interpreter(Spec(**head, layers=()), self.sizes)
-        env = self.run.top
-        labelled = self.rng.random() < 0.6 or bool({"unused", "label with expression", "parameter"} & set(self.wish))
-        self.run.root.labelled = labelled
-        with torch.device("meta"):
-            body = list(self.body(env, self.size, labelled))
-            for _ in range(3 * len(self.wish)):
-                if not self.wish or not self._fulfil(body, env):
-                    break
-        names = [node.name for node in body if isinstance(node, Output)]
+    def files(self) -> Files:
+        """The spec, with as much of what was wished for as could be had."""
+        head: dict[str, Any] = {"network": "net1", "input": SizeLiteral(self.sizes), "lets": self._file_lets()}
+        head |= {"defaults": self._defaults(), "inits": self._inits(), "params": self._params()}
+        asked = self._extension(head["params"]) if self._lucky("extends", 0.15) else None
+        library = Spec(lets=(Let(name="usual", value=Literal(8)),), defaults=self._defaults(), inits=self._inits())
+        self.head = self._joined(Spec(**head, use=("units",), layers=()), asked, library)
+        self.run = Interpreter(self.head, self.sizes, largest=LARGEST)
+        self.library = self.run.unit_of(library, (library,))
+        body = self._grown()
         if self._lucky("output of the main line", 0.2):
             body.append(Output(name="logits"))
-        returns: tuple[str, ...] = ()
-        if names and self._lucky("returns", 0.3):
-            every = [*dict.fromkeys(self.run.outputs), "logits"]
-            self.rng.shuffle(every)
-            returns = tuple(every)
-        if not body:
-            body = [Step(links=(Call(callee="identity"),))]
-        return Spec(**head, blocks=tuple(self.blocks), macros=tuple(self.macros), layers=tuple(body), returns=returns)
+        returns = [*dict.fromkeys(self.run.outputs), "logits"]
+        self.rng.shuffle(returns)
+        if len(returns) == 1 or not self._lucky("returns", 0.3):
+            returns = []
+        return self.finished(body, tuple(returns))
 
-    def _fulfil(self, body: list[Statement], env: Env) -> bool:
-        """What is still wished for, on a tensor that it fits."""
-        before = len(self.wish)
-        for goal in ("map", "last", "flat"):
-            body += self._adapter(env, goal)
-            for _ in range(2):
-                body += self._statements(env, 1)
-        return len(self.wish) < before or self.rng.random() < 0.7
+    def _grown(self) -> list[Statement]:
+        env = self.run.top
+        self.wish += ["output"] if "returns" in self.wish else []
+        labelled = self.run.root.labelled = self.rng.random() < 0.6
+        with torch.no_grad():
+            body = list(self.body(env, self.size, labelled))
+            self.grant(body, env)
+        return body or [Step(links=(Call(callee="identity"),))]
+
+    def finished(self, body: Sequence[Statement], returns: tuple[str, ...] = ()) -> Files:
+        """The files with what has been grown so far."""
+        base, library = self.head.chain[-1], self.head.others["units"]
+        library = library.model_copy(update={"blocks": tuple(self.used_blocks), "macros": tuple(self.used_macros)})
+        more: dict[str, Any] = {"blocks": tuple(self.blocks), "macros": tuple(self.macros)}
+        more |= {"layers": tuple(body), "returns": returns, "use": ("units",)}
+        if not (self.used_blocks or self.used_macros):
+            more["use"] = ()
+        return self._joined(base.model_copy(update=more), self.head.asked, library)
+
+    def _joined(self, base: Spec, asked: Spec | None, library: Spec) -> Files:
+        others = {"units": library} if base.use else {}
+        if asked is None or asked.extends is None:
+            return Files(base, others)
+        doubled = SizeLiteral(tuple(2 * size for size in self.sizes))  # never read
+        return Files(asked, others | {"net1": base.model_copy(update={"input": doubled})})
+
+    def _extension(self, params: tuple[Param, ...]) -> Spec:
+        """A file that gives the network other values; its input is the one that counts."""
+        given = []
+        for param in params:
+            match param.default:
+                case Literal(int(value)) if self.rng.random() < 0.6:
+                    given.append(Param(name=param.name, default=Binary("*", Word("scale"), Literal(value))))
+                case Word() if self.rng.random() < 0.6:
+                    given.append(Param(name=param.name, default=Word("tanh")))
+        lets = (Let(name="scale", value=Literal(self.rng.choice([1, 2]))),)
+        more: dict[str, Any] = {"defaults": self._defaults(), "inits": self._inits()}
+        return Spec(network="net2", extends="net1", lets=lets, params=tuple(given), input=SizeLiteral(self.sizes), **more)
 
     def _defaults(self) -> tuple[Settings, ...]:
         if not self._lucky("default", 0.5):
@@ -156,15 +134,5 @@ class Grower(Joins):
             Param(name="act", type="op", default=Word(self.rng.choice(["relu", "gelu", "silu"]))),
             Param(name="kernels", type="list", default=ListOf((Literal(3), Literal(1)))),
         ]
-        return tuple(self.rng.sample(choices, self.rng.randint(0, 4)))
-
-    def kind(self, env: Env) -> Callable[[Env], Statement | None]:
-        wished = [kind for kind in self.wish if kind in CONSTRUCTS]
-        if wished and self.rng.random() < 0.5:
-            kind = self.rng.choice(wished)
-            self.wish.remove(kind)
-            return lambda env: getattr(self, CONSTRUCTS[kind])(env, kind)
-        if self.depth >= 3 or self.rng.random() < 0.45:
-            return self.op
-        name = self.rng.choice(list(CONSTRUCTS))
-        return lambda env: getattr(self, CONSTRUCTS[name])(env, name)
+        least = 1 if self._lucky("parameter of the network", 0.0) else 0
+        return tuple(self.rng.sample(choices, self.rng.randint(least, 4)))

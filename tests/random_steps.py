@@ -8,8 +8,12 @@ from evaluator import Env, Scope, Value
 from growing import Growing
 from random_calls import ACTIVATIONS, CALLED, WEIGHTED, Args, Caller, flat, is_map, last
 
+from archdsl.ops import BY_NAME
 from archdsl.syntax.expression import Arg, Expression, ListOf, Literal, Range, StepPath, Word
 from archdsl.syntax.spec import BlockDef, Call, Dense, For, From, Group, Let, Param, Repeat, Statement, Step, Unused
+
+# Parameters of blocks that are named as settings of a convolution, to be passed on to it.
+PASSED = ("bias", "stride", "groups")
 
 
 class Steps(Growing):
@@ -39,11 +43,11 @@ class Steps(Growing):
         given = {part.name for arg in args for part in arg.parts[:1] if isinstance(part, Word)} | {
             arg.name for arg in args
         }
-        for name in ("bias", "stride", "groups"):
+        for name in PASSED:
             if name in env.variables and op == "conv" and name not in given and self.rng.random() < 0.8:
                 args = (*args, Arg(None, (Word(name),)))
         if op in WEIGHTED - {"parameter"} and self._lucky("init at a call", 0.08):
-            args = (*args, Arg(None, (Word("init_weight"), Literal(0.5))))
+            args = (*args, Arg(None, (Word(f"init_{BY_NAME[op].weights[0]}"), Literal(0.5))))
         return args
 
     def _wrapped(self, env: Env, op: str, *args: Expression) -> Step:
@@ -95,8 +99,8 @@ class Steps(Growing):
         return Step(label=label, links=tuple(links)) if len(links) > 1 else None
 
     def _link(self, env: Env) -> Statement | None:
-        if self.blocks and self.rng.random() < 0.3:
-            call = self._use(self.rng.choice(self.blocks), env)
+        if self.callable_blocks() and self.rng.random() < 0.3:
+            call = self._use(self.rng.choice(self.callable_blocks()), env)
             return Step(links=(call,)) if call else None
         node = self.op(env)
         return Step(links=node.links) if node else None
@@ -157,8 +161,8 @@ class Steps(Growing):
         with self._undone(env), self._inside(True):
             inner = env._replace(scope=scope, variables=env.variables | {"i": 0, "first": True, "last": False})
             link = None
-            if self.blocks and self.rng.random() < 0.8:
-                link = self._use(self.rng.choice(self.blocks), inner)
+            if self.callable_blocks() and self.rng.random() < 0.8:
+                link = self._use(self.rng.choice(self.callable_blocks()), inner)
             else:
                 step = self.op(inner)
                 link = None if step is None else step.links[0]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl import explain
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.failure import WrongUsage
 from archdsl.render import Format, cells, in_order, render, unsilenced
 from archdsl.source import Source, Span
@@ -188,10 +188,43 @@ def test_json_is_a_list_of_objects() -> None:
             "got": '10 "x" 10',
             "help": None,
             "path": [],
+            "notes": [],
         }
     ]
     assert json.loads(render([], "json")) == []
     assert render([]) == ""
+
+
+def test_notes_are_shown_with_their_lines() -> None:
+    text = source("block cell (width)", LINE)
+    defined, twice = Note(at(text, 1, 1, 11), "`cell` is defined here"), Note(at(text, 1, 1, 11), "again")
+    wrong = mismatch(at(text, 2, 20, 38)).with_notes(defined, twice, Note(at(text, 2, 20, 38), "itself"))
+    assert wrong.notes == (defined,)
+    assert render([wrong]).splitlines()[3:] == [
+        "  see:      specs/mine.yaml:1:1: `cell` is defined here",
+        "    1 | block cell (width)",
+        "      | ^^^^^^^^^^",
+    ]
+    (told,) = json.loads(render([wrong], "json"))
+    assert told["notes"] == [
+        {
+            "message": "`cell` is defined here",
+            "file": "specs/mine.yaml",
+            "line": 1,
+            "column": 1,
+            "end_line": 1,
+            "end_column": 11,
+        }
+    ]
+    assert "%0Asee: specs/mine.yaml:1:1: `cell` is defined here\n" in render([wrong], "github")
+
+
+def test_a_diagnostic_moves_with_all_that_it_tells() -> None:
+    text = source("block cell (width)", LINE)
+    wrong = mismatch(at(text, 2, 20, 38), got="10 x 10")
+    moved = wrong.moved(at(text, 1, 1, 6), Note(wrong.span, "it goes wrong here"))
+    assert (moved.span.line, moved.text(Mismatch.got), moved.notes[0].span) == (1, "10 x 10", wrong.span)
+    assert moved != wrong
 
 
 def test_github_annotations_are_escaped() -> None:

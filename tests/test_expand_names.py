@@ -96,6 +96,8 @@ FOLDED = [
     "f:\n  repeat 7\n    repeat 3\n      conv 1x1, 4\n    conv 1x1, 4@\n    repeat 5\n      relu",
     "f:\n  repeat 7 as j\n    repeat 5\n      c{j}_{i}: conv 1x1, 4@",
     "f:\n  repeat 7 as j\n    g{j}:\n      repeat 7\n        conv 1x1, 4@",
+    "repeat 7\n  g{i}:\n    c{i}: conv 1x1, 4@",
+    "repeat 7\n  r{i}:\n    residual\n      c: conv 1x1, 4@\n    shortcut d: when yes\n      s{i}: conv 1x1, 4",
     "f:\n  repeat 7\n    conv 1x1, 8 if first else 4@\n    maxpool 2x2 when first\n    relu when not last",
     "f:\n  repeat 7\n    conv 1x1, 12 - here.channels@",
     "f:\n  repeat 7\n    conv 1x1, here.channels + 1@",

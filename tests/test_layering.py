@@ -22,7 +22,7 @@ ROWS = (
     ("diagnostics", "shape", "files"),
     ("ops", "render", "console", "library", "schema"),
     ("syntax", "ir"),
-    ("expand", "analysis"),
+    ("expand", "taps", "analysis"),
     ("emit",),
     ("runtime",),
     ("compiler",),

@@ -65,3 +65,16 @@ def comments(value: Any) -> list[str]:
     if isinstance(value, tuple) and type(value) is tuple:
         return [text for item in value for text in comments(item) if not isinstance(item, str)]
     return []
+
+
+ROWS = [(3, 16, "relu"), (3, 128, "hardswish"), (5, 64, "relu"), (5, 240, "hardswish"), (3, 960, "hardswish")] * 2
+
+
+def test_a_table_too_long_for_a_line_is_laid_out_as_one() -> None:
+    plan = ", ".join(f"[{kernel}, {out}, {act}]" for kernel, out, act in ROWS)
+    spec = read(Source("spec.arch", f"net n (classes = 10, plan = [{plan}])\n  input 3x8x8\n  relu\n"))
+    text, yaml = print_text(spec), print_yaml(spec)
+    assert "    plan = [\n      [3,  16, relu],\n      [3, 128, hardswish],\n" in text
+    assert "  plan:\n    - [3,  16, relu]\n    - [3, 128, hardswish]\n" in yaml
+    assert read(Source("spec.arch", text)) == read(Source("spec.yaml", yaml)) == spec
+    assert print_text(read(Source("spec.arch", text))) == text

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
-import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from interpreter import Interpreter
-from occurrences import CONSTRUCTS, OPS, Occurrences
-from random_checks import agrees, check, memory_agrees, the_built_module_agrees
-from random_specs import Grower, wishes
+from interpreter import Files, Interpreter
+from random_checks import agrees, memory_agrees, outputs_agree, the_built_module_agrees
+from random_run import command, grown, run
 
 import archdsl
 from archdsl.diagnostics import SpecError
 from archdsl.dims import at
 from archdsl.source import Source
-from archdsl.syntax.printer import print_text
 from archdsl.syntax.read import read
 
 # More of them by `scripts/random_specs N`.
@@ -26,54 +21,17 @@ SPECS = int(os.environ.get("ARCHDSL_RANDOM_SPECS", "150"))
 VALID_OF_ALL = 0.95
 
 
-class Tally:
-    """What a run has seen."""
-
-    def __init__(self) -> None:
-        self.occurrences = Occurrences()
-        self.refused = 0
-
-    def one(self, seed: int, size: int, wish: tuple[str, ...]) -> None:
-        """Grows and checks a spec."""
-        grower = Grower(seed, size, wish)
-        spec = grower.spec()
-        try:
-            valid = check(spec, grower.sizes, random.Random(seed))
-        except Exception as error:
-            error.add_note(f"seed {seed}, size {size}, wish {wish}\n\n{print_text(spec)}")
-            raise
-        if valid:
-            self.occurrences.add(spec)
-        else:
-            self.refused += 1
-
-
-def run(specs: int) -> Tally:
-    """Checks so many specs, and then more for what is missing."""
-    tally = Tally()
-
-    @settings(max_examples=specs, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-    @given(st.integers(0, 2**32), st.integers(4, 10), st.lists(st.sampled_from(wishes()), max_size=5))
-    def every(seed: int, size: int, wish: list[str]) -> None:
-        tally.one(seed, size, tuple(wish))
-
-    every()
-    for seed in range(4 * len(tally.occurrences.missing())):
-        if missing := tally.occurrences.missing():
-            tally.one(seed, 8, tuple(name.strip("`") for name in missing[:2]))
-    return tally
-
-
 def test_random_specs() -> None:
     tally = run(SPECS)
-    print(tally.occurrences.table())
+    print(tally.table())
     assert not tally.occurrences.missing()
     assert tally.occurrences.specs >= VALID_OF_ALL * (tally.occurrences.specs + tally.refused)
 
 
-def test_every_construct_and_op_can_be_wished_for() -> None:
-    assert {f"`{op}`" for op in OPS} <= {f"`{wish}`" for wish in wishes()}
-    assert {wish for wish in wishes() if wish not in OPS} <= set(CONSTRUCTS)
+def test_a_spec_can_be_grown_again() -> None:
+    wish = ("`conv`", "returns")
+    assert grown(7, 5, wish)[0] == grown(7, 5, wish)[0]
+    assert command(7, 5, wish) == "scripts/random_specs --again 7 5 '`conv`, returns'"
 
 
 # What random specs have found, each a bug that was mended.
@@ -90,6 +48,11 @@ FOUND = {
     "an RMS norm of the input": ("input 8\n rmsnorm\n rmsnorm", "9"),
     "a side head in evaluation only": ("input 4x8x8\n conv 1, 4\n output aux when not training\n  softmin", "4x3x3"),
     "an input that is also the result": ("input 4x8x8\n output aux\n  batchnorm", "4x3x3"),
+    "a relu6 beside the sixth relu": ("input 4x8x8\n a: relu6\n relu6\n repeat 7\n  relu\n  relu6", "4x3x3"),
+    "a branch that is a side head": (
+        "input 4x8x8\n concat\n  - skip\n  - output aux when training\n     conv 1, 5",
+        "4x3x3",
+    ),
     "weights of some layer norms only": ("input 8\n layernorm init_weight 0.5\n layernorm affine no", "8"),
 }
 
@@ -130,9 +93,11 @@ net n
 def test_found_in_blocks(name: str) -> None:
     network = archdsl.loads(BLOCKS[name])
     sizes = tuple(int(at(size, network.net.sizes)) for size in network.net.input.sizes)
-    run = Interpreter(read(Source("n.arch", BLOCKS[name])), sizes).run()
+    files = Files(read(Source("n.arch", BLOCKS[name])))
+    run = Interpreter(files, sizes).run()
     agrees(network, run)
     the_built_module_agrees(network, run)
+    outputs_agree(network, files, sizes)
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -141,9 +106,11 @@ def test_found(name: str) -> None:
     for input in (None, other):
         network = archdsl.loads(f"net n\n {body}\n", input=input)
         sizes = tuple(int(at(size, network.net.sizes)) for size in network.net.input.sizes)
-        run = Interpreter(read(Source("n.arch", f"net n\n {body}\n")), sizes).run()
+        files = Files(read(Source("n.arch", f"net n\n {body}\n")))
+        run = Interpreter(files, sizes).run()
         agrees(network, run)
         the_built_module_agrees(network, run)
+        outputs_agree(network, files, sizes)
         memory_agrees(network)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import archdsl
-from archdsl.analysis.receptive import Field, Fields, Receptive, receptive
+from archdsl.analysis.receptive import Axis, Field, Fields, Receptive, receptive
 from archdsl.ir import Net
 from archdsl.ops.base import GLOBAL, UNKNOWN
 
@@ -29,6 +29,11 @@ def seen(field: Field, position: int) -> tuple[int, int]:
     """The first and last input position that an output position of a 1-d network sees."""
     assert not isinstance(field, str)
     (axis,) = field
+    return seen_by(axis, position)
+
+
+def seen_by(axis: Axis, position: int) -> tuple[int, int]:
+    """The first and last input position that an output position sees along an axis."""
     times, rest = divmod(position, axis.period)
     return axis.lows[rest] + times * axis.slope, axis.highs[rest] + times * axis.slope
 

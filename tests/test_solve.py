@@ -15,7 +15,7 @@ from archdsl.analysis.quantities import QUANTITIES, measure
 from archdsl.cli import run
 from archdsl.diagnostics import SpecError
 from archdsl.failure import WrongUsage
-from archdsl.solve import Point, Solution, _Search, report, solve
+from archdsl.solve import Point, Solution, _percent, _Search, report, solve
 
 GROUPED = """\
 net grouped (width = 8, scale = 1.0, groups = 4, kernel = 3, drop = 0.1, deep = yes)
@@ -156,6 +156,8 @@ def test_other_parameters_and_the_input_are_as_given() -> None:
         ("resnet20", "n", "speed=1M", "there are `weights`, `params`, `macs`, `memory`"),
         ("resnet20", "n", "params=1X", "`1X` isn't a number above 0"),
         ("resnet20", "n", "params=0", "`0` isn't a number above 0"),
+        ("resnet20", "n", "params=-5", "`-5` isn't a number above 0"),
+        ("resnet20", "n", "params=.5", "`.5` isn't a number above 0"),
         ("resnet20", "n", "resnet57", "no network is called `resnet57`"),
         ("resnet20", "n", "params=", "no network is called ``"),
         ("densenet121", "drop", "params=1M", "`drop` doesn't change the params of densenet121"),
@@ -222,3 +224,21 @@ def test_the_documentation_shows_what_is_printed(capsys: pytest.CaptureFixture[s
     assert run(command.split()) == 0
     assert capsys.readouterr().out == shown
     assert all(f"`{quantity}`" in page for quantity in QUANTITIES)
+
+
+@pytest.mark.parametrize(
+    ("off", "told"),
+    [
+        (Fraction(0), "exact"),
+        (Fraction(-2, 10000), "-0.02 %"),
+        (Fraction(67, 1000000), "+0.0067 %"),
+        (Fraction(1, 10**10), "+0.00000001 %"),
+        (Fraction(996, 1000), "+100 %"),
+        (Fraction(45, 100), "+45 %"),
+        (Fraction(-999, 1000), "-100 %"),
+        (Fraction(5), "+500 %"),
+        (Fraction(60940), "60,941 times as much"),
+    ],
+)
+def test_how_far_off_is_told_without_exponents(off: Fraction, told: str) -> None:
+    assert _percent(off) == told

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 from peers import torchvision_model
-from zoo import CLASSIFICATION, assert_same_gradients, image, ours, peer, side, without_chance
+from torch import nn
+from zoo import CLASSIFICATION, assert_same_gradients, image, ours, peer, side
 
 import archdsl
 
@@ -32,6 +33,12 @@ def assert_same(name: str, got: Any, expected: Any) -> None:
         assert largest <= RELATIVE.get(name, 0), f"{key} differs by {largest:.1e}"
 
 
+def trained(model: nn.Module, x: torch.Tensor) -> Any:
+    """The output in training mode; what chance drops is the same for all models that drop the same."""
+    torch.manual_seed(2)
+    return model.train()(x)
+
+
 @pytest.mark.parametrize("name", CLASSIFICATION)
 def test_outputs_and_gradients_are_those_of_torchvision(name: str) -> None:
     theirs = peer(name).eval()
@@ -39,9 +46,8 @@ def test_outputs_and_gradients_are_those_of_torchvision(name: str) -> None:
     x = image(side(name))
     with torch.no_grad():
         assert_same(name, mine(x), theirs(x))
-    # Nothing but the chance is switched off; the auxiliary head of Inception v3 needs the whole image.
-    x = image(299) if name == "inception_v3" else x
-    got, expected = without_chance(mine)(x), without_chance(theirs)(x)
+    x = image(299) if name == "inception_v3" else x  # its side head needs the whole image
+    got, expected = trained(mine, x), trained(theirs, x)
     assert_same(name, got, expected)
     for one in (got, expected):
         torch.stack([tensor.square().sum() for tensor in tensors(one).values()]).sum().backward()
@@ -51,9 +57,9 @@ def test_outputs_and_gradients_are_those_of_torchvision(name: str) -> None:
         assert torch.equal(buffer, statistics[key]), key
 
 
-@pytest.mark.parametrize("name", CLASSIFICATION)
+@pytest.mark.parametrize("name", [name for name in CLASSIFICATION if not name.startswith("vit_")])
 def test_the_smallest_input_is_torchvisions(name: str) -> None:
-    """Nothing smaller works there either; ViT's and MaxViT's is the one size that they are made for."""
+    """Nothing smaller works there either. A ViT has weights for one size only (see test_attention.py)."""
     smallest = archdsl.load(name, input="3xHxW").requirements().smallest
     assert smallest is not None
     assert set(smallest.values()) == {smallest["H"]}
@@ -85,8 +91,13 @@ def assert_same_spread(key: str, weight: torch.Tensor, known: torch.Tensor) -> N
     n, spread = known.numel(), float(known.std())
     assert float((weight.mean() - known.mean()).abs()) <= 6 * spread * (2 / n) ** 0.5, key
     assert float(weight.std()) == pytest.approx(spread, rel=min(0.9, 6 / n**0.5)), key
-    if n >= 1000:  # normal, uniform and cut-off normal draws of one spread reach to 3 to 4, 1.7 and 2 of it
-        assert float(weight.abs().max()) == pytest.approx(float(known.abs().max()), rel=0.35), key
+    if n >= 2000:  # normal and uniform draws of one spread differ in it: 3 and 1.8, each up to (24/n)^0.5
+        assert kurtosis(weight) == pytest.approx(kurtosis(known), abs=6 * (48 / n) ** 0.5), key
+
+
+def kurtosis(draw: torch.Tensor) -> float:
+    """The mean of the fourth power, the spread being 1."""
+    return float(((draw - draw.mean()) / draw.std()).pow(4).mean())
 
 
 @pytest.mark.parametrize("name", CLASSIFICATION)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from archdsl.analysis.errors import ImpossibleInput
@@ -23,12 +22,12 @@ class _Asked(NamedTuple):
 
 def network_requirements(net: Net) -> Requirements:
     """What all steps ask of the network's input."""
-    return requirements((asked.check for asked in _asked(net.scope, (), set())), _names(net))
+    return requirements((asked.check for asked in _everything(net)), _names(net))
 
 
 def check_possible(net: Net) -> None:
     """Raises SpecError where no size of the input works; it underlines the first step that can't be satisfied."""
-    everything = list(_asked(net.scope, (), set()))
+    everything = _everything(net)
     if not _impossible(net, everything):
         return
     # The fewest first checks that can't all hold: the last of them is the one to blame.
@@ -41,17 +40,26 @@ def check_possible(net: Net) -> None:
     raise SpecError(ImpossibleInput(blamed.step.span, path=blamed.path, op=blamed.step.op.name, what=what, got=got))
 
 
-def _asked(scope: Scope, path: tuple[str, ...], seen: set[Scope]) -> Iterator[_Asked]:
+def _everything(net: Net) -> list[_Asked]:
     """The checks of all steps in the order of the text; what the same scope asks again isn't repeated."""
+    found: list[_Asked] = []
+    _ask(net.scope, (), set(), found)
+    return found
+
+
+def _ask(scope: Scope, path: tuple[str, ...], seen: set[Scope | int], found: list[_Asked]) -> None:
+    """seen: the scopes, and the identities of the checks, which ops on maps of one size share."""
     if scope in seen:
         return
     seen.add(scope)
     for step in scope.steps:
         if isinstance(step, OpStep):
-            for check in step.facts.checks:
-                yield _Asked(check, step, path)
+            checks = step.facts.checks
+            if checks and id(checks) not in seen:
+                seen.add(id(checks))
+                found += [_Asked(check, step, path) for check in checks]
         else:
-            yield from _asked(step.scope, (*path, spell(step.name)) if isinstance(step, CallStep) else path, seen)
+            _ask(step.scope, (*path, spell(step.name)) if isinstance(step, CallStep) else path, seen, found)
 
 
 def _names(net: Net) -> frozenset[str]:

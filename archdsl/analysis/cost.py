@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from archdsl.dims import Dim, at
 from archdsl.ir import CallStep, LoopStep, Net, OpStep, Scope, Step
-from archdsl.ops.base import Window
+from archdsl.ops.base import Facts, Window
 
 Convention = Literal["exact", "torchinfo"]
 
@@ -36,6 +36,7 @@ class Costs:
         self._sizes = net.sizes if net.concrete else {}
         self._exact = macs == "exact"
         self._known: dict[Scope, Cost] = {}
+        self._ops: dict[int, Cost] = {}  # by the identity of an op's facts, which equal ops share
 
     def of_scope(self, scope: Scope) -> Cost:
         """The cost of everything inside."""
@@ -46,7 +47,9 @@ class Costs:
         macs: Dim = 0
         training: Dim = 0
         for step in scope.steps:
-            cost = self.of_step(step)
+            cost = self.of_op(step) if isinstance(step, OpStep) else self.of_step(step)
+            if cost is _NONE:
+                continue
             params += cost[0]
             buffers += cost[1]
             macs += cost[2]
@@ -71,6 +74,16 @@ class Costs:
     def of_op(self, step: OpStep) -> Cost:
         """The cost of one op."""
         facts = step.facts
+        if not (facts.weights or facts.work or facts.buffers):
+            return _NONE
+        if step.unused:
+            return self._of_facts(facts, runs=False)
+        known = self._ops.get(id(facts))
+        if known is None:
+            known = self._ops[id(facts)] = self._of_facts(facts, runs=True)
+        return known
+
+    def _of_facts(self, facts: Facts, runs: bool) -> Cost:
         params: Dim = 0
         for shape in facts.weights.values():
             params += prod(shape)
@@ -78,13 +91,18 @@ class Costs:
         for buffer in facts.buffers.values():
             buffers += prod(buffer.shape)
         macs: Dim = 0
-        if not step.unused:
-            macs = facts.macs if self._exact else self._as_torchinfo(step)
         sizes = self._sizes
+        if runs and self._exact:
+            macs = facts.macs_at(sizes) if sizes else facts.macs
+        elif runs:
+            macs = self._as_torchinfo(facts)
         return Cost(at(params, sizes), at(buffers, sizes), at(macs, sizes) if sizes else macs, 0)
 
-    def _as_torchinfo(self, step: OpStep) -> Dim:
+    def _as_torchinfo(self, facts: Facts) -> Dim:
         """Parameters of the modules, times the output positions where their weights slide over the input."""
-        params: Dim = sum(prod(shape) for suffix, shape in step.facts.weights.items() if suffix)
-        slides = isinstance(step.facts.window, Window)
-        return params * prod(step.facts.shape.spatial) if slides else params
+        params: Dim = sum(prod(shape) for suffix, shape in facts.weights.items() if suffix)
+        slides = isinstance(facts.window, Window)
+        return params * prod(facts.shape.spatial) if slides else params
+
+
+_NONE = Cost(0, 0, 0, 0)

@@ -11,16 +11,16 @@ def in_place(scope: Scope) -> frozenset[int]:
     A step does where its op can, where the tensor was made in this scope (by a step or inside one) for this step
     alone, and where what made it doesn't need its own result for the backward pass. Views are never written to.
     """
-    reads = _reads(scope)
     chosen: set[int] = set()
+    if not any(isinstance(step, OpStep) and step.facts.saves_in_place for step in scope.steps):
+        return frozenset()
+    reads = _reads(scope)
     producers: dict[int, int] = {}
     for index, step in enumerate(scope.steps):
         if isinstance(step, OpStep) and step.facts.saves_in_place and not step.unused:
             (value,) = step.inputs
             if reads[value] == 1 and value in producers and _free(scope, producers[value], value, chosen):
-                shapes = (scope.shapes[value],)
-                if step.op.lower(shapes).inplace:
-                    chosen.add(index)
+                chosen.add(index)
         for value in step.outputs:
             producers[value] = index
     return frozenset(chosen)

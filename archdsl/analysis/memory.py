@@ -6,7 +6,7 @@ Kept are the distinct tensor storages that autograd saves in training mode, para
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import prod
 from typing import NamedTuple
 
@@ -38,23 +38,18 @@ class Memory(NamedTuple):
     activations: Dim
 
 
-class _Kept(NamedTuple):
-    """Bytes kept: those that grow with the batch, and those that don't."""
-
-    each: Dim = 0
-    once: Dim = 0
-
-    def plus(self, other: _Kept, times: int = 1) -> _Kept:
-        return _Kept(self.each + other.each * times, self.once + other.once * times)
-
-
 class _Storage:
-    """A tensor's memory. input: the position among the scope's inputs, None for one that is made in the scope."""
+    """A tensor's memory, of these sizes for an image; batch: there is one for each image.
 
-    __slots__ = ("batch", "elements", "input", "saved")
+    input: the position among the scope's inputs, None for one that is made in the scope.
+    """
 
-    def __init__(self, elements: Dim, input: int | None = None, saved: bool = False, batch: bool = True) -> None:
-        self.elements = elements
+    __slots__ = ("batch", "input", "saved", "sizes")
+
+    def __init__(
+        self, sizes: tuple[Dim, ...], input: int | None = None, saved: bool = False, batch: bool = True
+    ) -> None:
+        self.sizes = sizes
         self.input = input
         self.saved = saved
         self.batch = batch
@@ -68,40 +63,81 @@ class _Result(NamedTuple):
 
 
 class _Effect(NamedTuple):
-    """What running a scope keeps: bytes of what stays inside, which inputs it saves, and its results."""
+    """What running a scope keeps: bytes of what stays inside, which inputs it saves, and its results.
 
-    kept: _Kept
-    saves: frozenset[int]
+    each: the bytes that grow with the batch; once: those that don't.
+    """
+
+    each: Dim
+    once: Dim
+    saves: tuple[int, ...]
     results: tuple[_Result, ...]
 
 
 class _Run:
-    """A scope while its steps are gone through: the storage and gradient of each value, and what is kept."""
+    """A scope while its steps are gone through: the storage and gradient of each value, and the bytes kept."""
 
-    __slots__ = ("gradients", "kept", "saved_inputs", "storages")
+    __slots__ = ("each", "gradients", "made", "once", "storages")
 
     def __init__(self, scope: Scope, gradients: tuple[bool, ...]) -> None:
         self.storages: dict[int, _Storage] = {}
         self.gradients: dict[int, bool] = {}
-        self.kept = _Kept()
+        self.made: list[_Storage] = []
+        self.each: Dim = 0
+        self.once: Dim = 0
         for position, value in enumerate(scope.inputs):
-            self.storages[value] = _Storage(scope.shapes[value].elements, input=position)
+            self.storages[value] = _Storage(scope.shapes[value].sizes, input=position)
             self.gradients[value] = gradients[position]
+
+    def new(self, like: _Storage, saved: bool) -> _Storage:
+        """A storage made in this scope."""
+        made = _Storage(like.sizes, None, saved, like.batch)
+        self.made.append(made)
+        return made
 
 
 class Activations:
-    """What is kept of a network's activations: one result a distinct scope (and which of its inputs need gradients)."""
+    """What is kept of a network's activations: one result a distinct scope (and which of its inputs need gradients).
 
-    def __init__(self, bytes_each: int) -> None:
+    sizes: the input's, in which all bytes are told; none leaves them symbolic.
+    """
+
+    def __init__(self, bytes_each: int, sizes: Mapping[str, int]) -> None:
         self._bytes = bytes_each
+        self._sizes = sizes
         self._known: dict[tuple[Scope, tuple[bool, ...]], _Effect] = {}
+        self._counts: dict[tuple[Dim, ...], Dim] = {}
 
     def of_scope(self, scope: Scope, gradients: tuple[bool, ...]) -> _Effect:
         """The effect of running a scope; gradients: whether each input needs one."""
         key = (scope, gradients)
-        if key not in self._known:
-            self._known[key] = self._run(scope, gradients)
-        return self._known[key]
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._run(scope, gradients)
+        return known
+
+    def of_network(self, net: Net, batch: int) -> Dim:
+        """Bytes kept of a batch; what is the network's input and its result at once is counted with the input."""
+        effect = self.of_scope(net.scope, (False,))
+        each, once = effect.each, effect.once
+        for storage in {id(result.storage): result.storage for result in effect.results}.values():
+            if storage.input is None and storage.saved:
+                each, once = self._with(storage, each, once)
+        if 0 in effect.saves:
+            each += self._count(net.input.sizes) * self._bytes
+        return each * batch + once
+
+    def _count(self, sizes: tuple[Dim, ...]) -> Dim:
+        known = self._counts.get(sizes)
+        if known is None:
+            values = [at(size, self._sizes) for size in sizes] if self._sizes else sizes
+            known = self._counts[sizes] = prod(values)
+        return known
+
+    def _with(self, storage: _Storage, each: Dim, once: Dim, times: int = 1) -> tuple[Dim, Dim]:
+        """The bytes, and those of a storage."""
+        number = self._count(storage.sizes) * (self._bytes * times)
+        return (each + number, once) if storage.batch else (each, once + number)
 
     def _run(self, scope: Scope, gradients: tuple[bool, ...]) -> _Effect:
         run = _Run(scope, gradients)
@@ -114,56 +150,66 @@ class Activations:
                 self._loop(step, run)
             else:
                 self._call(step, run)
-        results = tuple(_Result(run.storages[value], run.gradients[value]) for value in scope.results)
-        outside = {id(result.storage) for result in results}
-        inside = {id(storage): storage for storage in run.storages.values() if id(storage) not in outside}
-        made = [storage for storage in inside.values() if storage.input is None]
-        kept = run.kept.plus(saved_bytes(made, self._bytes))
-        saves = frozenset(
-            storage.input for storage in run.storages.values() if storage.saved and storage.input is not None
-        )
-        return _Effect(kept, saves, results)
+        results = tuple([_Result(run.storages[value], run.gradients[value]) for value in scope.results])
+        each, once = run.each, run.once
+        for storage in run.made:
+            if storage.saved and all(result.storage is not storage for result in results):
+                each, once = self._with(storage, each, once)
+        saves = tuple([place for place, value in enumerate(scope.inputs) if run.storages[value].saved])
+        return _Effect(each, once, saves, results)
 
     def _op(self, step: OpStep, runs_in_place: bool, run: _Run) -> None:
         facts = step.facts
-        (output,) = step.outputs
-        inputs = [run.storages[value] for value in step.inputs]
-        gradient = bool(facts.weights) or any(run.gradients[value] for value in step.inputs)
-        shared = runs_in_place or facts.alias
-        storage = inputs[0] if shared else _made(facts)
-        run.storages[output], run.gradients[output] = storage, gradient
+        gradients, storages = run.gradients, run.storages
+        first, output = step.inputs[0], step.outputs[0]
+        gradient = bool(facts.weights)
+        for value in step.inputs:
+            gradient = gradient or gradients[value]
+        gradients[output] = gradient
+        if runs_in_place or facts.alias:
+            storages[output] = storages[first]
+        else:
+            # A bare parameter is a weight and no activation.
+            sizes = (0,) if "" in facts.weights else facts.shape.sizes
+            storages[output] = _Storage(sizes, None, False, facts.shape.axes[0] != BATCH)
+            run.made.append(storages[output])
         if not gradient:
             return
         saves = facts.saves_in_place if runs_in_place else facts.saves
-        if facts.saves_first is not None and not run.gradients[step.inputs[0]]:
+        if facts.saves_first is not None and not gradients[first]:
             saves = facts.saves_first
-        if step.op.inputs[0] > 1 and saves:
-            saves, inputs = _factors(saves, inputs, [run.gradients[value] for value in step.inputs])
-        else:
-            inputs = inputs[:1]  # a second one is there for its size only
-        run.kept = run.kept.plus(self._save(saves, inputs, storage))
+        if not saves:
+            return
+        inputs = [storages[first]]  # a second one is there for its size only
+        if step.op.inputs[0] > 1:
+            every = [storages[value] for value in step.inputs]
+            saves, inputs = _factors(saves, every, [gradients[value] for value in step.inputs])
+        self._save(saves, inputs, storages[output], run)
 
-    def _save(self, saves: Iterable[str | Extra], inputs: list[_Storage], output: _Storage) -> _Kept:
-        """Marks what an op saves; the bytes of what is neither its input nor its output."""
-        each: Dim = 0
-        once: Dim = 0
+    def _save(self, saves: Iterable[str | Extra], inputs: list[_Storage], output: _Storage, run: _Run) -> None:
+        """Marks what an op saves, and adds the bytes of what is neither its input nor its output."""
         for item in saves:
-            if isinstance(item, Extra):
-                number = item.elements * (self._bytes if item.bytes == BYTES["float32"] else item.bytes)
-                each, once = (each + number, once) if item.batch else (each, once + number)
+            if item == "output":
+                output.saved = True
             elif item == "input":
                 for storage in inputs:
                     storage.saved = True
             else:
-                output.saved = True
-        return _Kept(each, once)
+                assert isinstance(item, Extra)
+                each = self._bytes if item.bytes == BYTES["float32"] else item.bytes
+                number = self._count((item.elements,)) * each
+                if item.batch:
+                    run.each += number
+                else:
+                    run.once += number
 
     def _call(self, step: CallStep | SideStep, run: _Run) -> None:
         """A scope entered, unless it never runs in training."""
         effect = self.of_scope(step.scope, tuple([run.gradients[value] for value in step.inputs]))
         runs = step.mode != "eval" if isinstance(step, SideStep) else not step.unused
         if runs:
-            run.kept = run.kept.plus(effect.kept)
+            run.each += effect.each
+            run.once += effect.once
             for position in effect.saves:
                 run.storages[step.inputs[position]].saved = True
         self._take(effect.results, step, run, runs)
@@ -176,8 +222,9 @@ class Activations:
             if storage.input is not None:
                 run.storages[value] = run.storages[step.inputs[storage.input]]
                 continue
-            copy = own.setdefault(id(storage), _Storage(storage.elements, None, runs and storage.saved, storage.batch))
-            run.storages[value] = copy
+            if id(storage) not in own:
+                own[id(storage)] = run.new(storage, runs and storage.saved)
+            run.storages[value] = own[id(storage)]
 
     def _loop(self, step: LoopStep, run: _Run) -> None:
         """A loop in closed form; the first iteration by itself where gradients only begin in it."""
@@ -189,14 +236,13 @@ class Activations:
             gradients = (effect.results[0].gradient, *gradients[1:])
             effect = self.of_scope(step.scope, gradients)
             self._once(step, effect, times - 1, run, first)
-            if effect.results[0].storage.input != 0:
-                run.kept = run.kept.plus(saved_bytes([first], self._bytes))
         else:
             self._once(step, effect, times, run, run.storages[step.inputs[0]])
 
     def _once(self, step: LoopStep, effect: _Effect, times: int, run: _Run, entering: _Storage) -> _Storage:
         """`times` equal iterations on a storage; the one that comes out."""
-        run.kept = run.kept.plus(effect.kept, times)
+        run.each += effect.each * times
+        run.once += effect.once * times
         for position in effect.saves:
             (entering if position == 0 else run.storages[step.inputs[position]]).saved = True
         (value,), result = step.outputs, effect.results[0]
@@ -206,9 +252,9 @@ class Activations:
             made = entering if storage.input == 0 else run.storages[step.inputs[storage.input]]
         else:
             # Between two iterations stands what the one made and the other may save.
-            between = _Storage(storage.elements, None, storage.saved or 0 in effect.saves, storage.batch)
-            run.kept = run.kept.plus(saved_bytes([between], self._bytes), times - 1)
-            made = _Storage(storage.elements, None, storage.saved, storage.batch)
+            if storage.saved or 0 in effect.saves:
+                run.each, run.once = self._with(storage, run.each, run.once, times - 1)
+            made = run.new(storage, storage.saved)
         run.storages[value] = made
         return made
 
@@ -224,47 +270,24 @@ def _factors(
     return (*words, *kept), [one for one, wanted in zip(inputs, for_others, strict=True) if wanted]
 
 
-def _made(facts: Facts) -> _Storage:
-    """The storage of an op's result; a bare parameter is a weight and no activation."""
-    return _Storage(0 if "" in facts.weights else facts.shape.elements, batch=facts.shape.axes[0] != BATCH)
-
-
-def saved_bytes(storages: Iterable[_Storage], each_number: int) -> _Kept:
-    """The bytes of those storages that are saved."""
-    each: Dim = 0
-    once: Dim = 0
-    for storage in storages:
-        if storage.saved and storage.batch:
-            each += storage.elements * each_number
-        elif storage.saved:
-            once += storage.elements * each_number
-    return _Kept(each, once)
-
-
 def memory(net: Net, batch: int = 1, dtype: str = "float32") -> Memory:
     """Weights and buffers, and what a training step of `batch` images keeps, its numbers of a torch dtype."""
     each = BYTES[dtype]
-    effect = Activations(each).of_scope(net.scope, (False,))
-    # A result that is the network's input is counted with the input.
-    results = {id(result.storage): result.storage for result in effect.results if result.storage.input is None}
-    kept = effect.kept.plus(saved_bytes(results.values(), each))
-    if 0 in effect.saves:
-        kept = kept.plus(_Kept(net.input.elements * each))
-    sizes = net.sizes if net.concrete else {}
-    total = kept.each * batch + kept.once
-    weights = _weights(net.scope, each, {})
-    return Memory(at(weights, sizes), at(total, sizes) if sizes else total)
+    activations = Activations(each, net.sizes if net.concrete else {}).of_network(net, batch)
+    return Memory(at(_weights(net.scope, each, {}), net.sizes), activations)
 
 
-def _weights(scope: Scope, each: int, known: dict[Scope, Dim]) -> Dim:
-    """Bytes of the parameters and buffers in a scope."""
+def _weights(scope: Scope, each: int, known: dict[Scope | int, Dim]) -> Dim:
+    """Bytes of the parameters and buffers in a scope; known: of scopes, and of ops by the identity of their facts."""
     if scope not in known:
         total: Dim = 0
         for step in scope.steps:
-            if isinstance(step, OpStep):
-                total += _weights_of(step.facts, each)
-            else:
+            if not isinstance(step, OpStep):
                 total += _weights(step.scope, each, known) * (step.times if isinstance(step, LoopStep) else 1)
+            elif step.facts.weights or step.facts.buffers:
+                if id(step.facts) not in known:
+                    known[id(step.facts)] = _weights_of(step.facts, each)
+                total += known[id(step.facts)]
         known[scope] = total
     return known[scope]
 

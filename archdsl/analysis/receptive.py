@@ -12,8 +12,8 @@ from functools import lru_cache
 from math import gcd, lcm
 from typing import NamedTuple
 
-from archdsl.ir import LoopStep, Net, OpStep, Scope, Step
-from archdsl.ops.base import GLOBAL, POINTWISE, UNKNOWN, Window
+from archdsl.ir import CallStep, LoopStep, Net, OpStep, Scope, SideStep
+from archdsl.ops.base import GLOBAL, POINTWISE, UNKNOWN, Tiles, Window
 
 # An upsampling beyond this is not followed.
 MAX_PERIOD = 256
@@ -82,20 +82,25 @@ class Fields:
         for position, value in enumerate(scope.inputs):
             values[value] = {position: (_SAME,) * len(scope.shapes[value].spatial)}
         for step in scope.steps:
+            if isinstance(step, OpStep):
+                values[step.outputs[0]] = self._behind_op(step, values)
+                continue
             for value, seen in zip(step.outputs, self._behind(step, values), strict=True):
                 values[value] = seen
         self._known[scope] = values
         return values
 
-    def _behind(self, step: Step, values: list[dict[int, Field]]) -> list[dict[int, Field]]:
-        """What the outputs of a step see of the scope's inputs."""
-        if isinstance(step, OpStep):
-            seen = _hull([values[value] for value in step.inputs])
-            window = step.facts.window
-            if window == POINTWISE:
-                return [seen]
-            through = _through(window) if isinstance(window, Window) else window
-            return [{position: _compose(through, field) for position, field in seen.items()}]
+    def _behind_op(self, step: OpStep, values: list[dict[int, Field]]) -> dict[int, Field]:
+        """What the output of an op sees of the scope's inputs."""
+        seen = values[step.inputs[0]] if len(step.inputs) == 1 else _hull([values[value] for value in step.inputs])
+        window = step.facts.window
+        if window is POINTWISE:
+            return seen
+        through = window if isinstance(window, str) else _through(window)
+        return {position: _compose(through, field) for position, field in seen.items()}
+
+    def _behind(self, step: CallStep | LoopStep | SideStep, values: list[dict[int, Field]]) -> list[dict[int, Field]]:
+        """What the results of an inner scope see of this scope's inputs."""
         if isinstance(step, LoopStep):
             results = [self._power(step.scope, step.times)]
         else:
@@ -150,13 +155,21 @@ def _hull(parts: list[dict[int, Field]]) -> dict[int, Field]:
 
 
 @lru_cache(maxsize=4096)
-def _through(window: Window) -> Field:
+def _through(window: Window | Tiles) -> Field:
     """What an output position of an op sees of the op's input."""
+    if isinstance(window, Tiles):
+        return tuple(map(_tile, window.size, window.shift)) if max(window.size) <= MAX_PERIOD else UNKNOWN
     ups = window.up or (1,) * len(window.kernel)
     if max(ups, default=1) > MAX_PERIOD:
         return UNKNOWN
     sides = zip(window.kernel, window.stride, window.pad, window.dilation, ups, strict=True)
     return tuple(_axis(*side) for side in sides)
+
+
+def _tile(size: int, shift: int) -> Axis:
+    size, shift = int(size), int(shift)
+    lows = tuple((o - shift) // size * size + shift for o in range(size))
+    return _reduced(Axis(size, size, lows, tuple(low + size - 1 for low in lows)))
 
 
 def _axis(kernel: int, stride: int, pad: int, dilation: int, up: int) -> Axis:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.expand import errors
+from archdsl.diagnostics import Diagnostic, Note, SpecError
+from archdsl.expand import advice, errors
 from archdsl.expand.environment import MISSING, Env, InitRule
 from archdsl.expand.evaluate import evaluate, undefined
 from archdsl.expand.values import Given, Partial, show
 from archdsl.ops.base import Op
 from archdsl.source import Span
-from archdsl.suggest import did_you_mean
-from archdsl.syntax.errors import MissingComma
+from archdsl.syntax.errors import MissingComma, MisspeltNumber
 from archdsl.syntax.expression import Arg, Binary, Expression, Word
 
 
@@ -23,6 +22,7 @@ class Signature(NamedTuple):
     values: what must be given, in order or by name; settings: what may be given by name.
     in_order: those settings that may also follow the values in order.
     inits: the callee has weights, so `init_weight` and its kin are settings.
+    defined: where a block or macro is.
     """
 
     callee: str
@@ -30,6 +30,7 @@ class Signature(NamedTuple):
     settings: tuple[str, ...]
     in_order: tuple[str, ...] = ()
     inits: bool = False
+    defined: Span | None = None
 
     def __str__(self) -> str:
         return f"{self.callee} {', '.join((*self.values, *(f'[{name}]' for name in self.settings)))}"
@@ -86,10 +87,10 @@ def pair(
             mistakes += error.diagnostics
             continue
         paired[name] = Paired(name, expression, flag is not None, arg.span)
+    if not mistakes and not partial:
+        mistakes += _missing(paired, signature, place, span)
     if mistakes:
-        raise SpecError(*mistakes)
-    if not partial:
-        _all_there(paired, signature, place, span)
+        raise SpecError(*(_with_definition(mistake, signature) for mistake in mistakes))
     return tuple(paired.values())
 
 
@@ -119,6 +120,7 @@ def bind_on(args: tuple[Arg, ...], more: Partial, signature: Signature, env: Env
         (*signature.settings, *(name for name in signature.values if name in carried)),
         tuple(name for name in signature.in_order if name not in carried),
         signature.inits,
+        signature.defined,
     )
     return {**carried, **bind(args, rest, env, span)}
 
@@ -168,22 +170,22 @@ def unknown_setting(name: str, signature: Signature, span: Span, path: tuple[str
     """For a setting that the callee doesn't have."""
     known = (*signature.values, *signature.settings)
     told = f"one of {', '.join(known)}" if known else "no settings at all"
-    # `padding` and `out_channels` are what torch calls `pad` and `out`.
-    near = did_you_mean(name, known) or next((one for one in known if len(one) > 2 and name.startswith(one)), None)
-    return errors.UnknownSetting(span, path=path, callee=signature.callee, name=name, known=told, near=near)
+    help = advice.for_setting(name, signature)
+    return errors.UnknownSetting(span, path=path, callee=signature.callee, name=name, known=told, help=help)
 
 
 def _missing_comma(arg: Arg, signature: Signature, place: Place) -> SpecError:
+    if len(arg.parts) == 3 and written(arg.parts[1]) == "x":
+        raise SpecError(MisspeltNumber(arg.span, path=place.path, word=" ".join(map(written, arg.parts))))
     first, second = arg.parts[-2], arg.parts[-1]
     before, value = written(first), written(second)
     phrase = f"{signature.callee} {' '.join(map(written, arg.parts))}"
     return SpecError(MissingComma(second.span, path=place.path, value=value, phrase=phrase, fixed=f"{before}, {value}"))
 
 
-def _surplus(expression: Expression, signature: Signature, given: Container[str], place: Place) -> SpecError:
+def _surplus(expression: Expression, signature: Signature, given: Mapping[str, Paired], place: Place) -> SpecError:
     value = written(expression)
-    setting = next((name for name in signature.settings if name not in given), "")
-    help = f"name the setting, such as `{setting} {value}`" if setting else ""
+    help = advice.for_surplus(value, expression, signature, given)
     if (
         isinstance(expression, Binary)
         and isinstance(expression.left, Word)
@@ -200,24 +202,25 @@ def surplus_value(
     return errors.SurplusValue(span, path=path, callee=callee, value=value, signature=signature, help=help)
 
 
-def _all_there(given: dict[str, Paired], signature: Signature, place: Place, span: Span) -> None:
-    for name in signature.values:
-        if name not in given:
-            raise missing_value(name, signature.callee, str(signature), place.path, span)
+def _missing(given: dict[str, Paired], signature: Signature, place: Place, span: Span) -> Iterable[Diagnostic]:
+    """For the first value that isn't given."""
+    name = next((name for name in signature.values if name not in given), None)
+    if name is None:
+        return ()
+    return missing_value(name, signature.callee, str(signature), place.path, span).diagnostics
 
 
-def unknown_callee(name: str, span: Span, known: Iterable[str], path: tuple[str, ...] = ()) -> Diagnostic:
-    """For a name that no operation, block or macro has."""
-    known = tuple(known)
-    near = did_you_mean(name, known)
-    help = f"did you mean `{near}`?" if near else "`archdsl ops` lists the operations; blocks are defined in the file"
-    before = span.source.line(span.line)[: span.column - 1].rstrip(" -:")
-    if near is None and before.split()[-1:] and before.split()[-1] in known:
-        op = before.split()[-1]
-        help = f"`{op}:` is a label; did you mean `{op} {name}`, without the colon?"
-    if before.endswith(","):
-        help = "in brackets a comma separates items: put quotes around a step that holds one"
-    return errors.UnknownCallee(span, path=path, name=name, help=help)
+def _with_definition(mistake: Diagnostic, signature: Signature) -> Diagnostic:
+    if signature.defined is None:
+        return mistake
+    return mistake.with_notes(Note(signature.defined, f"`{signature.callee}` is defined here"))
+
+
+def unknown_callee(
+    name: str, span: Span, known: Iterable[str], path: tuple[str, ...] = (), labels: Iterable[str] = ()
+) -> Diagnostic:
+    """For a name that no operation, block or macro has; `labels`: the names of the file's steps."""
+    return errors.UnknownCallee(span, path=path, name=name, help=advice.for_callee(name, span, known, labels))
 
 
 def missing_value(name: str, callee: str, signature: str, path: tuple[str, ...], span: Span) -> SpecError:

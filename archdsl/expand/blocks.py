@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,8 @@ from archdsl.expand.defaults import python_default, read_defaults, read_inits
 from archdsl.expand.environment import MISSING, Definition, Env, Session
 from archdsl.expand.evaluate import evaluate
 from archdsl.expand.names import naming_for, plain, resolve_step, step_name, tap_values
-from archdsl.expand.reads import reads_of_body
+from archdsl.expand.origins import traced
+from archdsl.expand.reads import reads_of_arguments, reads_of_body
 from archdsl.expand.replay import Unlike, replay
 from archdsl.expand.values import TYPES, Given, Partial, StepValue, fits, type_of
 from archdsl.ir import Name, OpStep, Scope, spell
@@ -21,7 +23,7 @@ from archdsl.shape import Shape
 from archdsl.source import Span
 from archdsl.syntax.errors import TooDeep
 from archdsl.syntax.expression import Label, Literal, StepPath, Word
-from archdsl.syntax.spec import Call, Group, Param, Step
+from archdsl.syntax.spec import BlockDef, Call, Group, Param, Step
 from archdsl.trace import integral, python_name, substitute, variable
 
 DEPTH = 60
@@ -49,7 +51,10 @@ def call_block(
     def make(taps: Taps) -> tuple[Scope, tuple[int, ...]]:
         return enter(definition, values, shape, env.at(place), taps), steps
 
-    made = make(())
+    try:
+        made = make(())
+    except SpecError as error:
+        raise traced(error, node.body, _written(definition, call, more, env), env.names()) from None
     name = taken or step_name(None, node.name, has_keys(made[0]), env, call.span)
     arguments = (*values.items(), ("in_channels", shape.channels))
     told = None
@@ -82,7 +87,7 @@ def has_keys(scope: Scope) -> bool:
     )
 
 
-def enter(definition: Definition, values: dict[str, Any], shape: Shape, env: Env, taps: Taps) -> Scope:
+def enter(definition: Definition, values: Mapping[str, Any], shape: Shape, env: Env, taps: Taps) -> Scope:
     """The scope of a block for these arguments and this input; equal ones are expanded once."""
     session = env.session
     told = (value.shape if isinstance(value, StepValue) else value for value in values.values())
@@ -104,6 +109,7 @@ def enter(definition: Definition, values: dict[str, Any], shape: Shape, env: Env
         node.span,
         _traced_input(shape, env),
         naming=naming_for(node.body, env_of(definition, env)),
+        caller=env.builder,
     )
     builder.fold = not taps and not session.reads(node.body, reads_of_body).steps
     inner = Env(
@@ -140,9 +146,11 @@ def _again(template: Any, shape: Shape, taps: Taps, session: Session) -> Scope |
     if known is None or taps or session.trace or len(known.inputs) > 1:
         return None
     try:
-        return replay(known, (shape,), session)
+        scope = replay(known, (shape,), session)
     except Unlike:
         return None
+    session.templates[template] = scope  # the next one is likely to be most like the last
+    return scope
 
 
 def env_of(definition: Definition, env: Env) -> Env:
@@ -189,6 +197,8 @@ def call_macro(definition: Definition, call: Call, label: Label | None, env: Env
     env.session.active.append(definition.node)
     try:
         env.session.expand(definition.node.body, inner_env)
+    except SpecError as error:
+        raise traced(error, definition.node.body, _written(definition, call, None, env), env.names()) from None
     finally:
         env.session.active.pop()
 
@@ -202,10 +212,24 @@ def _guard_recursion(definition: Definition, env: Env, span: Span) -> None:
         raise SpecError(TooDeep(span, path=env.path, what="calls of blocks are", limit=DEPTH))
 
 
-def bind_params(definition: Definition, call: Call, more: Partial | None, env: Env) -> dict[str, Any]:
-    """Parameter -> value, types checked, defaults filled in. Raises SpecError."""
+def bind_params(definition: Definition, call: Call, more: Partial | None, env: Env) -> Mapping[str, Any]:
+    """Parameter -> value, types checked, defaults filled in; found once where the call reads the same values."""
+    session = env.session
+    free = session.reads(call.args, reads_of_arguments)
+    if session.trace or free.shapes or any(param.type == "step" for param in definition.node.params):
+        return _bind_params(definition, call, more, env)
+    read = [env.variables.get(name, MISSING) for name in free.names]
+    key = (bind_params, id(call.args), id(definition.node), more, *map(type, read), *read)
+    known = session.memo.get(key)
+    if known is None:
+        known = session.memo[key] = _bind_params(definition, call, more, env)
+        session.keep(call.args, definition.node)
+    return known
+
+
+def _bind_params(definition: Definition, call: Call, more: Partial | None, env: Env) -> dict[str, Any]:
     node = definition.node
-    signature = signature_of_params(node.name, node.params)
+    signature = signature_of_params(node)
     steps = {param.name for param in node.params if param.type == "step"}
     if steps:
         env = _seeing_steps(call, signature, steps, env)
@@ -229,6 +253,16 @@ def bind_params(definition: Definition, call: Call, more: Partial | None, env: E
         values[param.name] = checked(param.name, item, kind, node.name, env)
         home.variables[param.name] = values[param.name]
     return values
+
+
+def _written(definition: Definition, call: Call, more: Partial | None, env: Env) -> dict[str, Given]:
+    """Parameter -> its value and where that was written, in the call or as its default."""
+    node = definition.node
+    home = env_of(definition, env)
+    home.variables.update({**definition.unit.lets, **bind_params(definition, call, more, env)})
+    signature = signature_of_params(node)
+    given = bind(call.args, signature, env, call.span) if more is None else {}
+    return {param.name: given.get(param.name) or _told(param, home)[1] for param in node.params}
 
 
 def _told(param: Param, home: Env) -> tuple[str | None, Given]:
@@ -274,18 +308,18 @@ def _word(part: Word | StepPath) -> str:
     return part.name if isinstance(part, Word) else f"@{part.labels}"
 
 
-def resolve_given(name: str, values: dict[str, Any], env: Env) -> int:
+def resolve_given(name: str, values: Mapping[str, Any], env: Env) -> int:
     """The value number, in the caller's scope, of a step passed as an argument."""
     value = values[name]
     label = Label((name,))
     return resolve_step((label,), env.with_variables({name: value}), env.builder.span)
 
 
-def signature_of_params(callee: str, params: tuple[Param, ...]) -> Signature:
+def signature_of_params(node: BlockDef) -> Signature:
     """Parameters without default are values, the others settings."""
-    values = tuple(param.name for param in params if param.default is None)
-    settings = tuple(param.name for param in params if param.default is not None)
-    return Signature(callee, values, settings, in_order=settings)
+    values = tuple(param.name for param in node.params if param.default is None)
+    settings = tuple(param.name for param in node.params if param.default is not None)
+    return Signature(node.name, values, settings, in_order=settings, defined=node.span)
 
 
 def param_type(param: Param, env: Env) -> str | None:

@@ -14,7 +14,6 @@ from archdsl.expand.evaluate import condition, evaluate
 from archdsl.expand.loops import expand_dense, expand_for, expand_repeat, run_loop
 from archdsl.expand.mismatch import Part, at_part
 from archdsl.expand.names import check_new_name, naming_for, resolve_step, step_name, tap_values
-from archdsl.expand.reads import reads_of_call
 from archdsl.ir import Mode, Scope
 from archdsl.ir import Step as StepOfScope
 from archdsl.ops.base import Op
@@ -63,8 +62,7 @@ def _link(link: Call, label: Label | None, env: Env) -> None:
         apply_call(link, label, env)
         return
     once = link.model_copy(update={"count": None, "when": None})
-    inside = env.session.reads(link, reads_of_call)
-    run_loop(link.count, "i", inside, lambda inner: apply_call(once, None, inner), env, link.span)
+    run_loop(link, lambda inner: apply_call(once, None, inner), env)
 
 
 def _holds(when: Expression | None, env: Env) -> bool:
@@ -168,7 +166,7 @@ def _dropped(branch: Body, env: Env) -> bool:
     only = branch[0]
     if isinstance(only, Step):
         return len(only.links) == 1 and not _holds(only.links[0].when, env)
-    return not isinstance(only, (Let, Unused)) and not _holds(only.when, env)
+    return not isinstance(only, (Let, Output, Unused)) and not _holds(only.when, env)
 
 
 def _join(
@@ -206,8 +204,9 @@ def _residual(node: Residual, env: Env) -> None:
     start = builder.current
     outer = builder.jumps[start]
     builder.jumps[start] = (1,) * len(builder.here.spatial)
+    within = len(builder.steps)
     expand_body(node.body, env.with_variables({}))
-    body = builder.current
+    body, steps = builder.current, tuple(builder.steps[within:])
     stride = builder.jumps[body]
     builder.jumps[start] = outer
     shortcut = node.shortcut
@@ -221,7 +220,8 @@ def _residual(node: Residual, env: Env) -> None:
     builder.current = body
     builder.jumps[body] = compose(outer, stride)
     builder.jumps[other] = builder.jumps[body]
-    parts = (Part("the body", _whole(node.body)), _shortcut_part(node, builder.steps[before:], plain=other == start))
+    shortcut_part = _shortcut_part(node, builder.steps[before:], plain=other == start)
+    parts = (Part("the body", _whole(node.body), steps), shortcut_part)
     _join("add", None, (body, other), env, node.span, parts, "the body and the shortcut of `residual`", start)
     if other == start:
         builder.jumps[start] = outer
@@ -281,6 +281,9 @@ def _output(node: Output, env: Env) -> None:
         fold=builder.fold,
     )
     expand_body(node.body, env.within(child).at(node.name))
+    if child.sides:
+        what = f"`{child.sides[0][0]}` is an output inside `{node.name}`, which runs in one mode only"
+        raise SpecError(errors.DuplicateOutput(node.span, what=what, expected=f"an output beside `{node.name}`"))
     builder.add_side(node.name, mode, child.finish(), tuple(child.captures), node.span)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import Note, SpecError
 from archdsl.dims import Dim
 from archdsl.expand import errors
 from archdsl.expand.environment import Session
 from archdsl.ir import CallStep, Kind, LoopStep, Mode, Name, OpStep, Scope, Side, SideStep, Step
-from archdsl.ops.base import POINTWISE, Facts, Window
+from archdsl.ops.base import POINTWISE, Facts, Tiles, Window
 from archdsl.shape import Shape
 from archdsl.source import Span
 from archdsl.syntax.errors import DuplicateName
@@ -56,9 +56,11 @@ class Builder:
 
     parent: the scope around it, which `from` may reach into; None at a block's edge.
     fold: equal iterations may become one loop step (nobody refers to a step inside).
+    caller: the scope whose current tensor enters, of another block or not; None for the network's own.
     """
 
     __slots__ = (
+        "caller",
         "captures",
         "current",
         "fold",
@@ -93,6 +95,7 @@ class Builder:
         parent: Builder | None = None,
         fold: bool = True,
         loops: int = 0,
+        caller: Builder | None = None,
     ) -> None:
         self.session = session
         self.kind: Kind = kind
@@ -105,6 +108,7 @@ class Builder:
         self.current = 0
         self.naming = naming
         self.parent = parent
+        self.caller = parent or caller
         self.fold = fold
         self.loops = loops
         self.captures: dict[int, int] = {}  # value of the parent -> value here
@@ -137,7 +141,10 @@ class Builder:
         taken = self.naming.taken
         if name in taken:
             spelled = "".join(map(str, name))
-            raise SpecError(DuplicateName(span, path=path, what="name", name=spelled, line=taken[name].line))
+            first = Note(taken[name], f"`{spelled}` stands here first")
+            raise SpecError(
+                DuplicateName(span, path=path, notes=(first,), what="name", name=spelled, line=taken[name].line)
+            )
         taken[name] = span
 
     def remember(self, name: Name, value: int) -> None:
@@ -273,7 +280,7 @@ def jump_of(facts: Facts, inputs: tuple[Jump, ...], shapes: tuple[Shape, ...]) -
     if not facts.shape.spatial:
         return ()
     jump = inputs[0] if len(inputs) == 1 else common(inputs, shapes)
-    if facts.window is POINTWISE:
+    if facts.window is POINTWISE or isinstance(facts.window, Tiles):
         return jump
     if not isinstance(facts.window, Window) or jump is None:
         return None

@@ -18,11 +18,12 @@ from archdsl.expand.arguments import (
 )
 from archdsl.expand.blocks import call_block, call_macro
 from archdsl.expand.builder import jump_of
-from archdsl.expand.checks import check_facts, known, op_error, refused
+from archdsl.expand.checks import at_setting, check_facts, op_error, refused
 from archdsl.expand.environment import MISSING, Env, InitRule
 from archdsl.expand.inits import inits_of
 from archdsl.expand.names import reference, step_name
 from archdsl.expand.reads import reads_of_arguments
+from archdsl.expand.sizes import known
 from archdsl.expand.values import Given, Partial, StepValue
 from archdsl.ir import Init, OpStep
 from archdsl.ops.base import Facts, Op, OpError
@@ -158,7 +159,7 @@ def _setting_error(error: OpError, callee: str, given: dict[str, Given], env: En
         words = any(sign in error.expected for sign in ("`", "one of", "word", "yes or no"))
         if env.lookup(culprit.value) is MISSING and error.expected and not words:
             return refuse(str(error.setting), culprit, callee, "number", env)
-    return op_error(error, culprit.span, env)
+    return at_setting(error, culprit, span, env)
 
 
 def add_op(

@@ -6,11 +6,12 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from archdsl.diagnostics import SpecError
-from archdsl.dims import Dim, Sym, at
+from archdsl.diagnostics import Note, SpecError
 from archdsl.expand import op_errors
 from archdsl.expand.environment import Env
-from archdsl.expand.values import Given
+from archdsl.expand.sizes import at_sizes, known
+from archdsl.expand.trail import along_the_way
+from archdsl.expand.values import Given, show
 from archdsl.ops.base import AtLeast, Check, Divides, Facts, Op, OpError
 from archdsl.shape import Shape
 from archdsl.source import Span
@@ -30,8 +31,19 @@ def refused(
 ) -> SpecError:
     """What an op says of its inputs, told with numbers where the sizes are given, at the setting that is wrong."""
     told = in_numbers(op, shapes, env.session.sizes) or error
-    culprit = given.get(told.setting or "")
-    return op_error(told, culprit.span if culprit else span, env)
+    return along_the_way(at_setting(told, given.get(told.setting or ""), span, env), env)
+
+
+def at_setting(error: OpError, culprit: Given | None, call: Span, env: Env) -> SpecError:
+    """An op's complaint at the setting that is wrong; at the call, with a note, where a `default` gave that."""
+    if culprit is None:
+        return op_error(error, call, env)
+    written = culprit.span
+    if written.source.name == call.source.name and call.line <= written.line <= call.end_line:
+        return op_error(error, written, env)
+    told = op_error(error, call, env)
+    note = Note(written, f"`{error.setting}` is {show(culprit.value)} by this default")
+    return SpecError(*(diagnostic.with_notes(note) for diagnostic in told.diagnostics))
 
 
 def check_facts(
@@ -51,27 +63,12 @@ def check_facts(
 def in_numbers(op: Op, shapes: tuple[Shape, ...], sizes: Mapping[str, int]) -> OpError | None:
     """What an op says where its symbolic sizes are replaced by their values; None if it has no complaint."""
     told = copy.copy(op)
-    told.__dict__.update({key: _at(value, sizes) for key, value in op.__dict__.items()})
+    told.__dict__.update({key: at_sizes(value, sizes) for key, value in op.__dict__.items()})
     try:
-        told.infer(tuple(_at(shape, sizes) for shape in shapes))
+        told.infer(tuple(at_sizes(shape, sizes) for shape in shapes))
     except OpError as error:
         return error
     return None
-
-
-def _at(value: Any, sizes: Mapping[str, int]) -> Any:
-    """A shape, size or list of sizes with numbers for what is given."""
-    if isinstance(value, Shape):
-        return Shape(value.axes, tuple(_at(size, sizes) for size in value.sizes))
-    if type(value) is tuple:
-        return tuple(_at(item, sizes) for item in value)
-    number = known(value, sizes) if isinstance(value, Sym) else None
-    return value if number is None else number
-
-
-def spelled(shape: Shape, sizes: Mapping[str, int]) -> str:
-    """A shape as messages show it: numbers where they are given."""
-    return str(_at(shape, sizes))
 
 
 def broken_at(check: Check, sizes: Mapping[str, int]) -> bool:
@@ -84,10 +81,3 @@ def broken_at(check: Check, sizes: Mapping[str, int]) -> bool:
         return size is not None and size % check.divisor != 0
     left, right = known(check.left, sizes), known(check.right, sizes)
     return left is not None and right is not None and left != right
-
-
-def known(size: Dim, sizes: Mapping[str, int]) -> int | None:
-    """A size as a number, None where it is open."""
-    if not isinstance(size, Sym):
-        return size
-    return at(size, sizes) if size.names <= sizes.keys() else None

@@ -15,6 +15,7 @@ from archdsl.trace import names_in
 
 if TYPE_CHECKING:
     from archdsl.expand.builder import Builder
+    from archdsl.expand.counting import Around
     from archdsl.expand.values import Given
 
 MISSING: Any = object()
@@ -125,9 +126,12 @@ class Session:
 
 
 class Env:
-    """An environment; immutable but for `variables`, to which a `let` adds."""
+    """An environment; immutable but for `variables`, to which a `let` adds.
 
-    __slots__ = ("builder", "defaults", "input", "inits", "path", "session", "unit", "variables")
+    around: the loops of the same body around this place, if they count for `nth` and `total`.
+    """
+
+    __slots__ = ("around", "builder", "defaults", "input", "inits", "path", "session", "unit", "variables")
 
     def __init__(
         self,
@@ -140,6 +144,7 @@ class Env:
         path: tuple[str, ...] = (),
         defaults: tuple[Defaults, ...] | None = None,
         inits: tuple[Inits, ...] | None = None,
+        around: Around | None = None,
     ) -> None:
         self.session = session
         self.unit = unit
@@ -150,10 +155,11 @@ class Env:
         self.path = path
         self.defaults = unit.defaults if defaults is None else defaults
         self.inits = unit.inits if inits is None else inits
+        self.around = around
 
-    def with_variables(self, more: Mapping[str, Any]) -> Env:
-        """The same place with further variables."""
-        return self._replace(variables={**self.variables, **more})
+    def with_variables(self, more: Mapping[str, Any], around: Around | None = None) -> Env:
+        """The same place with further variables, and inside a loop that counts."""
+        return self._replace(variables={**self.variables, **more}, around=around)
 
     def at(self, *levels: str) -> Env:
         """The same environment further along the path."""
@@ -169,6 +175,7 @@ class Env:
         variables: dict[str, Any] | None = None,
         path: tuple[str, ...] | None = None,
         builder: Builder | None = None,
+        around: Around | None = None,
     ) -> Env:
         return Env(
             session=self.session,
@@ -179,6 +186,7 @@ class Env:
             path=self.path if path is None else path,
             defaults=self.defaults,
             inits=self.inits,
+            around=self.around if around is None else around,
         )
 
     def lookup(self, name: str) -> Any:

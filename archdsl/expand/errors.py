@@ -31,7 +31,7 @@ class UnknownSetting(Diagnostic):
     code = "unknown-setting"
     message = "`{callee}` has no setting `{name}`"
     expected = "{known}"
-    help = "did you mean `{near}`?"
+    help = "{help}"
 
 
 class UnknownName(Diagnostic):
@@ -200,6 +200,21 @@ class TooLarge(Diagnostic):
     message = "{what}"
     expected = "at most {limit}"
     help = "equal repetitions are free: the body here differs in each (it reads `{variable}`)"
+
+
+class UncountedLoop(Diagnostic):
+    """`nth` and `total` go over loops one of which can't be counted ahead, mostly because it depends on a shape.
+
+    How many iterations there will be is told before the first of them, when the shapes inside aren't known yet.
+
+    Example: `for c in [16, 32]` around `repeat here.channels // 8` around `dropout 0.1 * nth / total`
+
+    Fix: let parameters or loop variables decide how often and whether the loop runs.
+    """
+
+    code = "uncounted-loop"
+    message = "`nth` and `total` can't be counted ahead: {what} depends on {reason}"
+    help = "let parameters or loop variables decide it"
 
 
 class Recursion(Diagnostic):

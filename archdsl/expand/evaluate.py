@@ -9,9 +9,10 @@ from typing import Any
 from archdsl import trace
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.dims import Sym
-from archdsl.expand import errors
+from archdsl.expand import advice, errors
 from archdsl.expand.environment import MISSING, Env
 from archdsl.expand.functions import FUNCTIONS, Refused, got_of
+from archdsl.expand.reads import reads_of_value
 from archdsl.expand.values import Partial, StepValue, show
 from archdsl.shape import Shape
 from archdsl.source import Span
@@ -47,6 +48,10 @@ def evaluate(expression: Expression, env: Env) -> Any:
 def number(expression: Expression, env: Env) -> Any:
     """The value, which must be a number or a symbolic size."""
     value = evaluate_known(expression, env)
+    if (
+        isinstance(expression, Word) and isinstance(value, str) and not env.is_callable(value)
+    ):  # a misspelt variable that a caller handed on
+        raise SpecError(undefined(value, expression.span, env.names(), env.path))
     if isinstance(value, bool) or not isinstance(value, (int, float, Sym)):
         raise fail(env, expression.span, "this must be a number", expected="a number", got=got_of(value))
     return value
@@ -100,13 +105,14 @@ _ELSEWHERE = {
     "training": "`training` is known in the guard of an `output` only",
     **dict.fromkeys(("i", "first", "last"), "it is known inside `repeat`, `dense` and `3 x ...` only"),
     **dict.fromkeys(("row", "rows"), "it is known inside `for` only"),
+    **dict.fromkeys(("nth", "total"), "it is known inside a loop only; hand it to a block as a value"),
 }
 
 
 def undefined(name: str, span: Span, known: Iterable[str], path: tuple[str, ...] = ()) -> Diagnostic:
     """For a name that no variable has."""
-    near = did_you_mean(name, known)
-    help = _ELSEWHERE.get(name) or (f"did you mean `{near}`?" if near else "")
+    told = advice.for_name(name, span, known)
+    help = told if "//" in told else _ELSEWHERE.get(name, told)
     return errors.UnknownName(span, path=path, name=name, help=help)
 
 
@@ -211,7 +217,9 @@ def _equality(node: Binary, env: Env) -> bool:
 def _arithmetic(node: Binary, left: Any, right: Any, env: Env) -> Any:
     operator = node.operator
     if operator in ("/", "//", "%") and not isinstance(right, Sym) and right == 0:
-        raise fail(env, node.right.span, "division by zero", got=f"{show(left)} {operator} 0")
+        lonely = env.lookup("total") == 1 and "total" in reads_of_value(node.right).names
+        help = "this loop has one iteration, so `total` is 1; write `max(total - 1, 1)`" if lonely else ""
+        raise fail(env, node.right.span, "division by zero", got=f"{show(left)} {operator} 0", help=help)
     if isinstance(left, Sym) or isinstance(right, Sym):
         return _symbolic_arithmetic(node, left, right, env)
     if operator == "**":
@@ -255,7 +263,8 @@ def _index(node: Index, env: Env) -> Any:
     env.session.decide(position)
     if position != int(position) or not -len(values) <= position < len(values):
         expected = f"0 to {len(values) - 1}" if values else "a list with items"
-        raise fail(env, node.index.span, "this index is out of range", expected=expected, got=show(position))
+        what = f"a list of {len(values)} has no item {show(position)}"
+        raise fail(env, node.index.span, what, expected=expected, got=show(position))
     return values[int(position)]
 
 

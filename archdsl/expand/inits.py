@@ -9,10 +9,10 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.dims import Dim, Sym
 from archdsl.expand import errors
-from archdsl.expand.checks import known
 from archdsl.expand.environment import MISSING, SCHEMES, Env, InitRule
 from archdsl.expand.evaluate import evaluate, fail
 from archdsl.expand.functions import FUNCTIONS
+from archdsl.expand.sizes import known
 from archdsl.expand.values import Given
 from archdsl.ir import Init
 from archdsl.ops.base import Facts, Op
@@ -20,13 +20,15 @@ from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax.expression import Apply, Arg, Word
 
+DEFAULT = Init("default")
+
 
 def inits_of(op: Op, facts: Facts, given: dict[str, Given], env: Env, span: Span) -> tuple[tuple[str, Init], ...]:
     """Weight suffix -> scheme, for the weights that a rule is about. Raises SpecError."""
     called = {name: item for name, item in given.items() if isinstance(item.value, InitRule)} if given else {}
     for name, item in called.items():
-        if name != "init" and name.removeprefix("init_") not in facts.weights:
-            names = tuple(name or "(itself)" for name in facts.weights)
+        names = tuple(map(_name, facts.weights))
+        if (name.removeprefix("init_") if name != "init" else "weight") not in names:
             raise SpecError(no_weight(name.removeprefix("init_"), op.name, names, item.span, env.path))
     plain = None
     if not called:
@@ -39,10 +41,13 @@ def inits_of(op: Op, facts: Facts, given: dict[str, Given], env: Env, span: Span
     for weight, shape in facts.weights.items():
         rule = _rule(weight, op, called, env)
         if rule is not None:
-            chosen.append((weight, scheme(rule, shape, facts.weights, env)))
+            made = scheme(rule, facts.weights.get(weight.replace("bias", "weight"), shape), env)
+            chosen.append((weight, Init(*op.draws[weight]) if made == DEFAULT and weight in op.draws else made))
             if isinstance(rule.expression, Apply) and not rule.expression.name.startswith("kaiming"):
                 plain = None
                 env.session.shape_reads += 1
+        elif weight in op.draws:
+            chosen.append((weight, Init(*op.draws[weight])))
     inits = tuple(chosen)
     if plain is not None:
         env.session.init_cache[plain] = inits
@@ -52,23 +57,31 @@ def inits_of(op: Op, facts: Facts, given: dict[str, Given], env: Env, span: Span
 
 def _rule(weight: str, op: Op, called: dict[str, Given], env: Env) -> InitRule | None:
     """The call's own rule, else the block's, the file's, by op and then by family."""
-    for name in (f"init_{weight}", *(("init",) if weight in ("", "weight") else ())):
+    own = _name(weight)
+    for name in (f"init_{own}", *(("init",) if own == "weight" else ())):
         if name in called:
             rule = called[name].value
             assert isinstance(rule, InitRule)
             return rule
-    families = (op.weight_init[weight],) if weight in op.weight_init else (op.name, op.init_family)
+    part = op.weight_init.get(weight)
+    families = ((op.name, own), (op.init_family, own) if part is None else (part, weight.rpartition(".")[2]))
     for inits in env.inits:
-        for family in families:
+        for family, name in families:
             if family in inits:
-                if (weight or "weight") in inits[family]:
-                    return inits[family][weight or "weight"]
-                break
+                if name in inits[family]:
+                    return inits[family][name]
+                if part is None:
+                    break
     return None
 
 
-def scheme(rule: InitRule, shape: tuple[Dim, ...], weights: Any, env: Env) -> Init:
-    """A rule's scheme with its numbers; `in`, `out`, `fan_in` and `fan_out` are those of the op's weight."""
+def _name(weight: str) -> str:
+    """What rules call a weight of this suffix."""
+    return weight.replace(".", "_") or "weight"
+
+
+def scheme(rule: InitRule, weight: tuple[Dim, ...], env: Env) -> Init:
+    """A rule's scheme with its numbers; `in`, `out`, `fan_in` and `fan_out` are those of a weight of this shape."""
     expression, home = rule.expression, rule.env
     if isinstance(expression, Word) and expression.name in SCHEMES:
         return Init(expression.name)
@@ -77,7 +90,7 @@ def scheme(rule: InitRule, shape: tuple[Dim, ...], weights: Any, env: Env) -> In
         if expression.name.startswith("kaiming"):
             words = tuple(part.name if isinstance(part, Word) else None for part in parts)
             return _checked(Init(expression.name, words), expression.span, home)
-        inner = home.with_variables(_fans(weights, shape, env))
+        inner = home.with_variables(_fans(weight, env))
         args = tuple(evaluate(part, inner) for part in parts)
         return _checked(Init(expression.name, args), expression.span, home)
     if isinstance(expression, Word) and home.lookup(expression.name) is not MISSING:
@@ -119,10 +132,9 @@ def _checked(init: Init, span: Span, env: Env) -> Init:
     return init
 
 
-def _fans(weights: Any, shape: tuple[Dim, ...], env: Env) -> dict[str, Any]:
-    """`in` and `out` channels of the op's weight; the fans as words, which the kaiming schemes take, and numbers."""
-    main = weights.get("weight", shape)
-    sizes = [size if not isinstance(size, Sym) else known(size, env.session.sizes) or 1 for size in main]
+def _fans(weight: tuple[Dim, ...], env: Env) -> dict[str, Any]:
+    """`in` and `out` channels of a weight; the fans as words, which the kaiming schemes take, and numbers."""
+    sizes = [size if not isinstance(size, Sym) else known(size, env.session.sizes) or 1 for size in weight]
     if len(sizes) < 2:
         return {"out": sizes[0] if sizes else 1, "in": 1}
     field = math.prod(sizes[2:])

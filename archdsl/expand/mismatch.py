@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.expand.checks import spelled
 from archdsl.expand.environment import Env
+from archdsl.expand.sizes import spelled
 from archdsl.ir import OpStep, Step
 from archdsl.shape import SPATIAL, Shape
 from archdsl.source import Span
@@ -47,20 +47,26 @@ def _told(diagnostic: Diagnostic, parts: tuple[Part, ...], what: str, entering: 
         values["help"] = part.help
         values["expected"] += f", as in {', '.join(alike)}" if alike else ""
     span = part.span
-    for step in _ops(part.steps) if any(axis in rest for axis in SPATIAL) else ():
+    # Of two, either may be the wrong one: the one at fault first.
+    suspects = (part, parts[1 - position]) if len(parts) == 2 else (part,)
+    for suspect, step in _ops(suspects) if any(axis in rest for axis in SPATIAL) else ():
         if hint := step.op.hint():
             values["help"] = hint
-            span = step.span if _within(step.span, part.span) else span
+            span = step.span if _within(step.span, suspect.span) else span
             break
-    return type(diagnostic)(span, path=diagnostic.path, **values)
+    return type(diagnostic)(span, path=diagnostic.path, notes=diagnostic.notes, **values)
 
 
-def _ops(steps: Iterable[Step]) -> Iterator[OpStep]:
+def _ops(parts: Iterable[Part]) -> Iterator[tuple[Part, OpStep]]:
+    return ((part, step) for part in parts for step in _inside(part.steps))
+
+
+def _inside(steps: Iterable[Step]) -> Iterator[OpStep]:
     for step in steps:
         if isinstance(step, OpStep):
             yield step
         else:
-            yield from _ops(step.scope.steps)
+            yield from _inside(step.scope.steps)
 
 
 def _within(inner: Span, outer: Span) -> bool:

@@ -234,7 +234,7 @@ def check_new_name(name: str, env: Place, span: Span) -> None:
     """Raises SpecError where a let, parameter or loop variable would hide another name or a word of the language."""
     if name in RESERVED:
         what = f"`{name}` is a word of the language"
-    elif env.lookup(name) is not MISSING and name not in ("i", "first", "last", "row", "rows"):
+    elif env.lookup(name) is not MISSING:
         what = f"`{name}` is already defined here"
     else:
         return
@@ -242,7 +242,7 @@ def check_new_name(name: str, env: Place, span: Span) -> None:
 
 
 RESERVED = frozenset(
-    "i first last row rows input here training yes no none and or not if else x when as in do"
+    "i first last row rows nth total input here training yes no none and or not if else x when as in do"
     " repeat for add multiply concat residual shortcut dense group output from let block macro default init net"
     " use unused skip same".split()
 )

@@ -9,6 +9,7 @@ from archdsl.diagnostics import SpecError
 from archdsl.dims import Dim, DimLimitError, variable
 from archdsl.expand import errors
 from archdsl.expand.arguments import missing_value
+from archdsl.expand.blame import at_its_value
 from archdsl.expand.blocks import checked, param_type
 from archdsl.expand.body import expand_body
 from archdsl.expand.builder import Builder
@@ -17,6 +18,7 @@ from archdsl.expand.environment import Definition, Env, Session, Unit
 from archdsl.expand.evaluate import evaluate, fail
 from archdsl.expand.files import Chain, Loader, chain_of, mention
 from archdsl.expand.names import naming_for, shape_of_step
+from archdsl.expand.origins import at_its_input, traced
 from archdsl.expand.reads import reads_of_body
 from archdsl.expand.resolve import mistakes
 from archdsl.expand.values import Given
@@ -49,7 +51,15 @@ def expand(
     """
     chain = chain_of(spec, loader)
     with undisturbed():
-        net, decided = _expand(chain, loader, params or {}, input, trace, frozenset())
+        try:
+            net, decided = _expand(chain, loader, params or {}, input, trace, frozenset())
+        except SpecError as error:
+            raise at_its_value(
+                error,
+                chain,
+                params or {},
+                lambda specs, given: _expand(specs, loader, given, input, trace, frozenset()),
+            ) from None
         if decided:
             # What decides the structure can't be an argument of the emitted class: its values are written out.
             net, _ = _expand(chain, loader, params or {}, input, trace, decided)
@@ -72,7 +82,8 @@ def _expand(
     session = Session(trace=trace, sizes=sizes)
     session.resolve, session.expand = shape_of_step, expand_body
     unit = unit_of(base, session, loader)
-    values = _parameters(chain, session, unit, given)
+    written = _parameters(chain, session, unit, given)
+    values = {name: item.value for name, item in written.items()}
     body = base.layers or ()
     env = _place(session, unit, {**unit.lets, **values})
     unit.defaults, unit.inits = _settings(chain, session, env)
@@ -92,6 +103,8 @@ def _expand(
         expand_body(body, env)
     except DimLimitError as error:
         raise fail(env, base.span, str(error), help="give the input a size") from None
+    except SpecError as error:
+        raise at_its_input(traced(error, body, written), asked) from None
     scope = builder.finish(
         params=tuple((python_name(param.name), python_default(param.default)) for param in base.params)
     )
@@ -101,7 +114,7 @@ def _expand(
         scope=scope,
         input=shape,
         sizes=sizes,
-        outputs=_outputs(chain, builder),
+        outputs=_outputs(chain, builder, unit),
         params=tuple(values.items()),
         train=_section(chain, "train", env),
         preprocess=_section(chain, "preprocess", env),
@@ -170,7 +183,7 @@ def _settings(chain: Chain, session: Session, env: Env) -> tuple[Any, Any]:
     return defaults, inits
 
 
-def _parameters(chain: Chain, session: Session, unit: Unit, given: Mapping[str, Any]) -> dict[str, Any]:
+def _parameters(chain: Chain, session: Session, unit: Unit, given: Mapping[str, Any]) -> dict[str, Given]:
     """The network's parameters: the values asked for, else those of the nearest file. Raises SpecError."""
     base = chain.base
     declared = {param.name: param for param in base.params}
@@ -191,16 +204,18 @@ def _parameters(chain: Chain, session: Session, unit: Unit, given: Mapping[str, 
             raise _unknown_parameter(name, item.span._replace(column=1), base)
         overrides[name] = item
     env = _place(session, unit, dict(unit.lets))
+    found: dict[str, Given] = {}
     for param in base.params:
         kind = param_type(param, env)
-        found = overrides.get(param.name)
-        if found is None and param.default is None:
+        item = overrides.get(param.name)
+        if item is None and param.default is None:
             raise missing_value(param.name, str(base.network), f"--set {param.name}=VALUE", (), param.span)
-        if found is None:
+        if item is None:
             assert param.default is not None
-            found = Given(evaluate(param.default, env), param.span, param.default)
-        env.variables[param.name] = checked(param.name, found, kind, str(base.network), env)
-    return {name: env.variables[name] for name in declared}
+            item = Given(evaluate(param.default, env), param.span, param.default)
+        value = env.variables[param.name] = checked(param.name, item, kind, str(base.network), env)
+        found[param.name] = item._replace(value=value)
+    return found
 
 
 def _unknown_parameter(name: str, span: Span, base: Spec) -> SpecError:
@@ -211,7 +226,7 @@ def _unknown_parameter(name: str, span: Span, base: Spec) -> SpecError:
     )
 
 
-def _outputs(chain: Chain, builder: Builder) -> tuple[Output, ...]:
+def _outputs(chain: Chain, builder: Builder, unit: Unit) -> tuple[Output, ...]:
     """The outputs in the order of `returns`, else the main one first. Raises SpecError."""
     first = len(builder.sides)
     main = Output(builder.main_name or "out", 0, "always")
@@ -225,8 +240,8 @@ def _outputs(chain: Chain, builder: Builder) -> tuple[Output, ...]:
     if not base.returns:
         return (main, *sides)
     declared = set(_declared(base.layers or ()))
-    for block in (*base.blocks, *base.macros):
-        declared |= set(_declared(block.body))
+    for definition in unit.definitions.values():
+        declared |= set(_declared(definition.node.body))
     mains = _mains(base, declared, builder.main_name)
     if missing := [name for name in names if name not in base.returns]:
         raise _wrong_returns(base, "returns", f"`returns` leaves out `{missing[0]}`", ", ".join(names))

@@ -75,6 +75,17 @@ class WindowTooLarge(InvalidSetting):
     code = "window-too-large"
 
 
+class WrongRank(InvalidSetting):
+    """A setting has a number for each axis of another kind of input: `3x3` on a signal, `3x3x3` on an image.
+
+    Example: `conv 3x3, 64` with `input 3x224`, which is a signal of 224 samples
+
+    Fix: give the network the input that it is meant for; one number, `conv 3, 64`, works on any.
+    """
+
+    code = "wrong-rank"
+
+
 class LinearOnMap(InvalidSetting):
     """`linear` works on the last axis, which on a map is the width.
 
@@ -106,6 +117,7 @@ OP_ERRORS: dict[str, type[Diagnostic]] = {
         MissingValue,
         BadGroups,
         WindowTooLarge,
+        WrongRank,
         LinearOnMap,
         WrongLayout,
     )

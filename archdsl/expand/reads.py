@@ -10,13 +10,24 @@ from archdsl.syntax.spec import Call, Dense, For, From, Group, Let, Merge, Outpu
 
 class Reads(NamedTuple):
     """names: variables read in values; labels: variables read in names only; shapes: `input`, `here` or `@` is read;
-    steps: `from` or `@` refers to a step by name.
+    steps: `from` or `@` refers to a step by name; counts: a loop inside reads `nth` or `total`.
     """
 
     names: tuple[str, ...]
     labels: frozenset[str]
     shapes: bool
     steps: bool
+    counts: bool
+
+    @property
+    def nth(self) -> bool:
+        """Whether iterations differ by their number over all."""
+        return "nth" in self.names or "nth" in self.labels
+
+    @property
+    def counted(self) -> bool:
+        """Whether this is the body of a loop that counts its iterations over the loops around it."""
+        return self.nth or "total" in self.names or "total" in self.labels
 
 
 class _Collector:
@@ -25,6 +36,7 @@ class _Collector:
         self.labels: set[str] = set()
         self.shapes = False
         self.steps = False
+        self.counts = False
 
     def label(self, label: ex.Label | None) -> None:
         if label is not None:
@@ -48,14 +60,22 @@ class _Collector:
         elif isinstance(node, tuple):
             for item in node:
                 self.value(item)
-        elif isinstance(node, _NODES):
-            for slot in node.__slots__:
-                if slot != "span":
-                    self.value(getattr(node, slot))
+        elif node is not None:
+            for part in ex.parts_of(node):
+                self.value(part)
 
     def call(self, call: Call) -> None:
         self.names[call.callee] = None
         self.value((call.args, call.count, call.when))
+        if call.count is not None:
+            self.counts |= reads_of_repeated(call).counted
+
+    def add(self, inner: Reads) -> None:
+        self.names.update(dict.fromkeys(inner.names))
+        self.labels |= inner.labels
+        self.shapes |= inner.shapes
+        self.steps |= inner.steps
+        self.counts |= inner.counts
 
     def body(self, body: Any) -> None:
         for statement in body:
@@ -93,23 +113,21 @@ class _Collector:
         elif isinstance(node, Residual) and node.shortcut is not None:
             self.label(node.shortcut.label)
             self.value(node.shortcut.when)
-            self.body(node.shortcut.body)
+            self.level(node.shortcut.body, named=node.shortcut.label is not None)
         assert isinstance(node, (Group, Repeat, Dense, For, Residual, Output))
-        self.body(node.body)
+        if isinstance(node, (Repeat, Dense, For)):
+            repeated = reads_of_body(node.body)
+            self.add(repeated)
+            self.counts |= repeated.counted
+        else:
+            self.level(node.body, named=isinstance(node, Group))
 
-
-_NODES = (
-    ex.ListOf,
-    ex.Range,
-    ex.Unary,
-    ex.Binary,
-    ex.IfElse,
-    ex.Apply,
-    ex.Index,
-    ex.Slice,
-    ex.Attribute,
-    ex.Arg,
-)
+    def level(self, body: Any, *, named: bool) -> None:
+        """A body; the names in a container of its own are part of what that is, as values are."""
+        inside = reads_of_body(body)
+        self.add(inside)
+        if named:
+            self.names.update(dict.fromkeys(inside.labels))
 
 
 def reads_of_arguments(args: tuple[ex.Arg, ...]) -> Reads:
@@ -126,12 +144,22 @@ def reads_of_body(body: Any) -> Reads:
     return _result(collector)
 
 
-def reads_of_call(call: Call) -> Reads:
-    """What a call reads."""
+def reads_of_repeated(call: Call) -> Reads:
+    """What a call reads that is repeated: its count and its guard stand outside the loop."""
     collector = _Collector()
-    collector.call(call)
+    collector.names[call.callee] = None
+    collector.value(call.args)
+    return _result(collector)
+
+
+def reads_of_value(value: ex.Expression) -> Reads:
+    """What an expression reads."""
+    collector = _Collector()
+    collector.value(value)
     return _result(collector)
 
 
 def _result(collector: _Collector) -> Reads:
-    return Reads(tuple(collector.names), frozenset(collector.labels), collector.shapes, collector.steps)
+    return Reads(
+        tuple(collector.names), frozenset(collector.labels), collector.shapes, collector.steps, collector.counts
+    )

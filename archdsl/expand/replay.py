@@ -5,8 +5,9 @@ DenseNet calls one block on a hundred different numbers of channels; its structu
 
 from __future__ import annotations
 
-from archdsl.expand.checks import broken_at, known
+from archdsl.expand.checks import broken_at
 from archdsl.expand.environment import Session
+from archdsl.expand.sizes import known
 from archdsl.ir import CallStep, LoopStep, OpStep, Scope, SideStep, Step
 from archdsl.ops.base import OpError
 from archdsl.shape import Shape
@@ -18,13 +19,15 @@ class Unlike(Exception):
 
 def replay(scope: Scope, inputs: tuple[Shape, ...], session: Session) -> Scope:
     """The scope on other inputs; raises Unlike where that needs a full expansion."""
-    shapes: list[Shape] = list(scope.shapes)
+    before = scope.shapes
+    shapes: list[Shape] = list(before)
     for value, shape in zip(scope.inputs, inputs, strict=True):
         shapes[value] = shape
     steps: list[Step] = []
     for step in scope.steps:
         if isinstance(step, OpStep):
-            steps.append(_op(step, shapes, session))
+            same = all([shapes[value] is before[value] for value in step.inputs])  # noqa: C419 (hot)
+            steps.append(step if same else _op(step, shapes, session))
             continue
         entered = tuple([shapes[value] for value in step.inputs])
         inner = replay(step.scope, entered, session) if entered != _entered(step.scope) else step.scope
@@ -56,7 +59,7 @@ def _entered(scope: Scope) -> tuple[Shape, ...]:
 
 
 def _op(step: OpStep, shapes: list[Shape], session: Session) -> OpStep:
-    name, op, inputs, outputs, _, inits, span, unused = step
+    name, op, inputs, outputs, before, inits, span, unused = step
     entered = tuple([shapes[value] for value in inputs])
     key = (op, entered)
     facts = session.memo.get(key)
@@ -66,12 +69,14 @@ def _op(step: OpStep, shapes: list[Shape], session: Session) -> OpStep:
         except OpError:
             raise Unlike from None
         session.memo[key] = facts
-    for check in facts.checks:
-        if broken_at(check, session.sizes):
-            raise Unlike
+    if facts.checks is not before.checks:  # else they held already
+        for check in facts.checks:
+            if broken_at(check, session.sizes):
+                raise Unlike
     for sizes in facts.weights.values():
         for size in sizes:
-            if known(size, session.sizes) is None:
+            if type(size) is not int and known(size, session.sizes) is None:
                 raise Unlike
-    shapes[outputs[0]] = facts.shape
+    if facts.shape != shapes[outputs[0]]:  # an equal one stays the same object: what follows isn't told anew
+        shapes[outputs[0]] = facts.shape
     return OpStep(name, op, inputs, outputs, facts, inits, span, unused)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from archdsl.ops import activation as act
+from archdsl.ops.attention import Attention, RelativeAttention
 from archdsl.ops.base import Op
+from archdsl.ops.channels import ChannelShuffle, Chunk
 from archdsl.ops.conv import Conv, ConvTranspose, DepthwiseConv
-from archdsl.ops.dropout import AlphaDropout, Dropout, SpatialDropout
+from archdsl.ops.dropout import AlphaDropout, Dropout, SpatialDropout, StochasticDepth
 from archdsl.ops.layout import ChannelAffine, Flatten, Identity, Layout, Parameter, Reshape, Take, Tokens
 from archdsl.ops.linear import Linear
 from archdsl.ops.merge import Add, Concat, Multiply
 from archdsl.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RmsNorm
+from archdsl.ops.partition import Partition, PatchMerge, Unpartition
 from archdsl.ops.pool import AvgPool, MaxPool, Mean
 from archdsl.ops.resize import PadOp, PixelShuffle, PixelUnshuffle, Upsample
+from archdsl.ops.windows import WindowAttention, WindowAttentionV2
 
 OPS: tuple[type[Op], ...] = (
     Conv,
@@ -57,6 +61,7 @@ OPS: tuple[type[Op], ...] = (
     Dropout,
     SpatialDropout,
     AlphaDropout,
+    StochasticDepth,
     Flatten,
     Reshape,
     Layout,
@@ -66,6 +71,15 @@ OPS: tuple[type[Op], ...] = (
     Upsample,
     PixelShuffle,
     PixelUnshuffle,
+    Chunk,
+    ChannelShuffle,
+    Attention,
+    WindowAttention,
+    WindowAttentionV2,
+    RelativeAttention,
+    Partition,
+    Unpartition,
+    PatchMerge,
     ChannelAffine,
     Parameter,
     Identity,

@@ -22,21 +22,22 @@ class Activation(Op):
 
     def infer(self, inputs: tuple[Shape, ...]) -> Facts:
         shape = self.only(inputs)
-        return Facts(shape, saves=_kept(self.saved, shape), saves_in_place=_kept(self.inplace, shape))
+        in_place = _kept(self.inplace, shape) if self.in_place() else ()
+        return Facts(shape, saves=_kept(self.saved, shape), saves_in_place=in_place)
 
     def in_place(self) -> bool:
-        """Whether it can run in place with these settings."""
-        return bool(self.inplace)
+        """Whether PyTorch's variant that runs in place, if there is one, does with these settings."""
+        return True
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         fields = type(self).settings()
         settings = {key: getattr(self, key) for key in fields}
         defaults = {key: field.default for key, field in fields.items()}
-        return Torch(f"nn.{self.module}", (), settings, defaults, inplace=self.in_place())
+        return Torch(f"nn.{self.module}", (), settings, defaults)
 
 
 def _kept(names: tuple[str, ...], shape: Shape) -> tuple[str | Extra, ...]:
-    return tuple(Extra(count(*shape.sizes), 4) if name == "copy" else name for name in names)
+    return (*(name for name in names if name != "copy"), Extra(count(*shape.sizes), 4)) if "copy" in names else names
 
 
 class Relu(Activation):
@@ -83,7 +84,7 @@ class RandomizedRelu(Activation):
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         settings = {"lower": self.low, "upper": self.high}
-        return Torch("nn.RReLU", (), settings, {"lower": 1 / 8, "upper": 1 / 3}, inplace=self.in_place())
+        return Torch("nn.RReLU", (), settings, {"lower": 1 / 8, "upper": 1 / 3})
 
     def in_place(self) -> bool:
         return self.low > 0
@@ -249,7 +250,7 @@ class Threshold(Activation):
     value: Number
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
-        return Torch("nn.Threshold", (self.threshold, self.value), inplace=True)
+        return Torch("nn.Threshold", (self.threshold, self.value))
 
 
 class Prelu(Activation):
@@ -331,7 +332,5 @@ class Glu(AlongChannels):
 
 
 def channel_axis(shape: Shape) -> int:
-    """The channels' axis in a tensor with its batch, as people write it: 1, or -1 where they are last."""
-    if shape.channels_first:
-        return 1
-    return -1 if shape.axes[-1] == "channels" else 1 + shape.axes.index("channels")
+    """The channels' axis in a tensor: 1, or from behind, right for a `parameter` with and without a batch axis."""
+    return 1 if shape.channels_first else shape.axes.index("channels") - len(shape.axes)

@@ -59,6 +59,16 @@ class Window(NamedTuple):
     up: tuple[int, ...] = ()
 
 
+class Tiles(NamedTuple):
+    """Positions in tiles of this size, of which the second starts at `shift` (or `size`); each sees all of its tile.
+
+    One entry an axis. Maps keep their size; a last tile may reach beyond them.
+    """
+
+    size: tuple[int, ...]
+    shift: tuple[int, ...]
+
+
 # How far an op sees, where it is no window: one position, or the whole map (whose stride is then undefined).
 POINTWISE = "pointwise"
 GLOBAL = "global"
@@ -128,7 +138,7 @@ class Facts(NamedTuple):
     weights: parameter suffix -> shape; an empty suffix is a bare tensor under the step's own name.
     work: the factors of the multiply-accumulates of convolutions, linear layers and matrix products; no bias (design:
         half of `torch.utils.flop_counter`). None for no work; multiplied out only by those who ask.
-    window: how far an output position sees: a Window, POINTWISE, GLOBAL or UNKNOWN.
+    window: how far an output position sees: a Window, Tiles, POINTWISE, GLOBAL or UNKNOWN.
     saves: what autograd keeps for the backward pass in training: "input", "output" or an Extra. Of a merge "input" is
         each factor of a product from left to right, and the Extras are the partial products.
     saves_in_place: the same where the module runs in place, for those that can.
@@ -141,7 +151,7 @@ class Facts(NamedTuple):
     weights: Mapping[str, tuple[Dim, ...]] = NOTHING
     buffers: Mapping[str, Buffer] = NOTHING
     work: tuple[Dim, ...] = ()
-    window: Window | str = POINTWISE
+    window: Window | Tiles | str = POINTWISE
     saves: tuple[str | Extra, ...] = ()
     saves_in_place: tuple[str | Extra, ...] = ()
     saves_first: tuple[str | Extra, ...] | None = None
@@ -163,11 +173,15 @@ Trait = Literal["linear map", "per channel", "centres", "rectifies", "distributi
 
 
 class Helper(NamedTuple):
-    """Python source of a class or function that the emitted file needs once; `imports` are whole lines."""
+    """Python source of a class or function that the emitted file needs once.
+
+    imports: whole lines. needs: the helpers that it uses itself.
+    """
 
     name: str
     source: str
     imports: tuple[str, ...] = ()
+    needs: tuple[Helper, ...] = ()
 
 
 class Torch(NamedTuple):
@@ -176,8 +190,9 @@ class Torch(NamedTuple):
     Either a module, `call(*args, **settings)` where settings equal to `defaults` may be left out (`nn.Conv2d`), or
     an `expression` over the inputs, a template with {0}, {1}, ... or {inputs} (`torch.cat([{inputs}], 1)`).
     Values are int, float, bool, str, None, or tuples of them; nothing else ever reaches the text.
-    inplace: the module accepts `inplace=True` with these settings; Facts.saves_in_place is what it keeps then.
     parameter: the op is a bare `nn.Parameter` of its one weight; the expression gets it as {weight}.
+    parts: modules inside the op's own that hold weights, by the name in front of the suffix: {"qkv": "nn.Linear"}.
+        A module with buffers of its own that aren't running statistics computes them in `reset_buffers`.
     """
 
     call: str = ""
@@ -185,9 +200,9 @@ class Torch(NamedTuple):
     settings: Mapping[str, Any] = NOTHING
     defaults: Mapping[str, Any] = NOTHING
     expression: str = ""
-    inplace: bool = False
     parameter: bool = False
     helper: Helper | None = None
+    parts: Mapping[str, str] = NOTHING
 
 
 class Field(NamedTuple):
@@ -209,6 +224,7 @@ class Op:
 
     kind: what colours a diagram: conv, linear, pool, norm, activation, dropout, shape, merge, attention, other.
     symbol: how a diagram shows it where that isn't its name.
+    aliases: how to write it here, and what others call that, in small letters.
     optional: settings with a default that calls may also give in order, after the values (`dropout 0.2`).
     inputs: how many tensors it takes; (2, None) means two or more. Ops with several inputs are spelled as merges.
     axes: the layouts it accepts, as tuples of axis names; empty means any. `axes_help` is the way out for others.
@@ -217,8 +233,9 @@ class Op:
         each channel; `rectifies`: cuts off what is negative; `distribution`: scores become probabilities.
     training_only: in evaluation it does nothing, and hands on its input itself.
     family: the op whose `default` it follows; init_family the op whose `init` it follows (own name if empty).
-    weights: the names by which `init` reaches its weights: their suffixes, `weight` where that is empty.
-    weight_init: for each weight suffix the family whose `init` it follows, where that isn't the op itself.
+    weights: the names by which `init` reaches its weights: their suffixes, `weight` where that is empty, `_` for dots.
+    weight_init: weight suffix -> the op whose `init` it follows too, by the last part: `linear` for "qkv.weight".
+    draws: weight suffix -> scheme and its numbers, for those that PyTorch's modules don't draw by themselves.
     """
 
     # Settings live in the instance's dict; its hash beside them, for ops are keys of the compiler's hottest caches.
@@ -229,6 +246,7 @@ class Op:
     traits: ClassVar[tuple[Trait, ...]] = ()
     training_only: ClassVar[bool] = False
     symbol: ClassVar[str] = ""
+    aliases: ClassVar[tuple[tuple[str, str], ...]] = ()
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     optional: ClassVar[tuple[str, ...]] = ()
     axes: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -237,6 +255,7 @@ class Op:
     init_family: ClassVar[str] = ""
     weights: ClassVar[tuple[str, ...]] = ("weight", "bias")
     weight_init: ClassVar[Mapping[str, str]] = {}
+    draws: ClassVar[Mapping[str, tuple[str, tuple[float, ...]]]] = {}
     fields: ClassVar[dict[str, Field]]
 
     def __init__(self, **settings: Any) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from archdsl.ops.base import Facts, Op, OpError, Torch, Window
-from archdsl.ops.settings import Offset, Pad, PositiveInt, Size
+from archdsl.ops.settings import Offset, Pad, PositiveInt, Size, show
 from archdsl.ops.spatial import MAPS, TO_MAP, at_least_one, map_size, padding, per_axis, slide, spelled
 from archdsl.shape import Shape
 
@@ -18,6 +18,7 @@ class Conv(Op):
     """
 
     name = "conv"
+    aliases = (("conv", "convolution convolutional"),)
     kind = "conv"
     traits = ("linear map",)
     axes = MAPS
@@ -48,6 +49,12 @@ class Conv(Op):
             checks=checks,
         )
 
+    def hint(self) -> str:
+        if self.pad != 0 or self.stride != 1 or self.kernel in (1, (1, 1), (1, 1, 1)):
+            return ""
+        written = f"conv {show(self.kernel)}, {self.out}"
+        return f"a convolution without padding makes the map smaller; did you mean `{written}, pad same`?"
+
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         (shape,) = inputs
         settings = {
@@ -65,6 +72,7 @@ class DepthwiseConv(Op):
     """Depthwise convolution: each channel by its own kernel (torch.nn.ConvNd with as many groups as channels)."""
 
     name = "dwconv"
+    aliases = (("dwconv", "depthwise depthwiseconv depthwise_conv"),)
     kind = "conv"
     traits = ("linear map",)
     family = "conv"
@@ -114,6 +122,7 @@ class ConvTranspose(Op):
     """
 
     name = "conv_transpose"
+    aliases = (("conv_transpose", "deconv upconv up_conv convtranspose transposed_conv conv_t"),)
     kind = "conv"
     traits = ("linear map",)
     init_family = "conv"

@@ -1,7 +1,7 @@
 """Dropout."""
 
 from archdsl.dims import Dim
-from archdsl.ops.base import Extra, Facts, Op, Torch, count
+from archdsl.ops.base import Extra, Facts, Helper, Op, Torch, count
 from archdsl.ops.settings import Probability
 from archdsl.ops.spatial import MAPS, TO_MAP
 from archdsl.shape import Shape
@@ -30,7 +30,7 @@ class Dropout(Op):
         return dropped(shape, self.p, count(*shape.sizes))
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
-        return Torch("nn.Dropout", (self.p,), inplace=True)
+        return Torch("nn.Dropout", (self.p,))
 
 
 class SpatialDropout(Op):
@@ -51,7 +51,7 @@ class SpatialDropout(Op):
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         (shape,) = inputs
-        return Torch(f"nn.Dropout{len(shape.spatial)}d", (self.p,), inplace=True)
+        return Torch(f"nn.Dropout{len(shape.spatial)}d", (self.p,))
 
 
 class AlphaDropout(Op):
@@ -66,7 +66,49 @@ class AlphaDropout(Op):
 
     def infer(self, inputs: tuple[Shape, ...]) -> Facts:
         shape = self.only(inputs)
-        return dropped(shape, self.p, count(*shape.sizes))
+        return dropped(shape, self.p, count(*shape.sizes))._replace(saves_in_place=())  # PyTorch has no such variant
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         return Torch("nn.AlphaDropout", (self.p,))
+
+
+class StochasticDepth(Op):
+    """Drops the whole branch of an image with probability p in training and scales the others up by 1 / (1 - p).
+
+    torchvision.ops.StochasticDepth(p, "row"); Huang et al. 2016. At p = 0, and in evaluation, it is the identity.
+    """
+
+    name = "stochastic_depth"
+    kind = "dropout"
+    traits = ("per channel",)
+    training_only = True
+    p: Probability
+
+    def infer(self, inputs: tuple[Shape, ...]) -> Facts:
+        shape = self.only(inputs)
+        return Facts(shape, alias=True) if self.p == 0 else Facts(shape, saves=(Extra(1, 4),))
+
+    def lower(self, inputs: tuple[Shape, ...]) -> Torch:
+        return Torch("StochasticDepth", (self.p,), helper=STOCHASTIC_DEPTH)
+
+
+# The draws are those of torchvision, so that a seed gives the same numbers.
+STOCHASTIC_DEPTH = Helper(
+    "StochasticDepth",
+    '''\
+class StochasticDepth(nn.Module):
+    """In training zeroes whole images with probability p and divides the others by 1 - p."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.p == 0:
+            return x
+        kept = 1 - self.p
+        mask = x.new_empty(x.shape[0], *(1 for _ in x.shape[1:])).bernoulli_(kept)
+        return x * (mask / kept if kept > 0 else mask)
+''',
+    ("import torch", "from torch import nn"),
+)

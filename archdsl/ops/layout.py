@@ -31,6 +31,7 @@ class Flatten(Op):
     """All numbers of an image as channels (torch.nn.Flatten)."""
 
     name = "flatten"
+    aliases = (("flatten", "view ravel"),)
     kind = "shape"
 
     def infer(self, inputs: tuple[Shape, ...]) -> Facts:
@@ -214,7 +215,8 @@ class Take(Op):
                 expected=f"{-count} to {count - 1}",
                 got=str(self.token),
             )
-        checks = () if isinstance(count, int) else (AtLeast(count, needed, "number of tokens"),)
+        # An axis always has one.
+        checks = () if isinstance(count, int) or needed == 1 else (AtLeast(count, needed, "number of tokens"),)
         return Facts(Shape(LAYOUTS[1], (shape.channels,)), window=GLOBAL, alias=True, checks=checks)
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:

@@ -10,6 +10,7 @@ class Linear(Op):
     """Linear layer on the channels, where they are the last axis: C; tokens,C; H,W,C (torch.nn.Linear)."""
 
     name = "linear"
+    aliases = (("linear", "fc dense fully_connected affine mlp matmul"),)
     kind = "linear"
     traits = ("linear map",)
     out: PositiveInt

@@ -50,6 +50,7 @@ class Concat(Op):
     """Its inputs side by side along an axis; the other axes have one size."""
 
     name = "concat"
+    aliases = (("concat", "cat concatenate"),)
     kind = "merge"
     inputs = (2, None)
     along: Literal["channels", "height", "width", "depth", "length", "tokens"] = "channels"

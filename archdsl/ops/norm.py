@@ -33,6 +33,7 @@ class BatchNorm(Op):
     """
 
     name = "batchnorm"
+    aliases = (("batchnorm", "bn batch_norm batchnormalization norm"),)
     kind = "norm"
     traits = ("per channel", "centres")
     axes = (LAYOUTS[1], *MAPS)
@@ -68,6 +69,7 @@ class LayerNorm(Op):
     """Layer normalisation over the channels at each position, in any layout (torch.nn.LayerNorm; Ba et al. 2016)."""
 
     name = "layernorm"
+    aliases = (("layernorm", "ln layer_norm"),)
     kind = "norm"
     eps: NonNegative = 1e-5
     affine: bool = True
@@ -149,6 +151,7 @@ class GroupNorm(Op):
     """
 
     name = "groupnorm"
+    aliases = (("groupnorm", "gn group_norm"),)
     kind = "norm"
     axes = (LAYOUTS[1], *MAPS)
     axes_help = TO_MAP
@@ -235,6 +238,7 @@ class LocalResponseNorm(Op):
     """
 
     name = "lrn"
+    aliases = (("lrn", "localresponsenorm local_response_norm"),)
     kind = "norm"
     axes = MAPS
     axes_help = TO_MAP

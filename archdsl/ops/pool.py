@@ -17,6 +17,7 @@ class MaxPool(Op):
     """
 
     name = "maxpool"
+    aliases = (("maxpool", "pool max_pool maxpooling subsample"),)
     kind = "pool"
     optional = ("kernel",)
     axes = MAPS
@@ -67,6 +68,10 @@ class AvgPool(Op):
     """
 
     name = "avgpool"
+    aliases = (
+        ("avgpool to 1x1", "gap globalpool global_pool globalavgpool global_avgpool adaptiveavgpool adaptive_avgpool"),
+        ("avgpool", "avg_pool averagepool averagepooling"),
+    )
     kind = "pool"
     optional = ("kernel",)
     axes = MAPS

@@ -131,6 +131,7 @@ class Upsample(Op):
     """
 
     name = "upsample"
+    aliases = (("upsample", "interpolate resize unpool"),)
     kind = "shape"
     inputs = (1, 2)
     axes = MAPS

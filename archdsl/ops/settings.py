@@ -80,6 +80,26 @@ def _pad(value: Any, key: str) -> Any:
     return value if value == "same" else _sides(0, "a size such as 1 or 1x3, or `same`")(value, key)
 
 
+def _pair(minimum: int, expected: str) -> Converter:
+    convert_sides = _sides(minimum, expected)
+
+    def convert(value: Any, key: str) -> Any:
+        sides = convert_sides(value, key)
+        if not isinstance(sides, tuple):
+            return Sides((sides, sides))
+        if len(sides) != 2:
+            raise SettingError(expected, value)
+        return sides
+
+    return convert
+
+
+def _shape(value: Any, _: str) -> Any:
+    if not isinstance(value, Shape):
+        raise SettingError("a shape such as `input` or `@path`", value)
+    return value
+
+
 def _size_or_shape(value: Any, key: str) -> Any:
     if isinstance(value, Shape):
         return value
@@ -127,7 +147,10 @@ def _list_of(convert_item: Converter) -> Converter:
 # The types to annotate settings with.
 Size = Annotated[int | tuple[int, ...], _sides(1, "a size of at least 1, such as 3 or 3x3")]
 Offset = Annotated[int | tuple[int, ...], _sides(0, "a size such as 0 or 1x0")]
+Pair = Annotated[tuple[int, ...], _pair(1, "one number of at least 1, or height and width such as 7x7")]
+OffsetPair = Annotated[tuple[int, ...], _pair(0, "one number, or height and width such as 3x3")]
 Pad = Annotated[int | tuple[int, ...] | str, _pad]
+ShapeOf = Annotated[Shape, _shape]
 SizeOrShape = Annotated[int | tuple[int, ...] | Shape, _size_or_shape]
 Dimension = Annotated[Dim, _dimension]
 Scheme = Annotated[Any, lambda value, key: value]  # how weights are drawn: read and checked by the expansion

@@ -31,6 +31,7 @@ def per_axis(op: Op, setting: str, value: Any, shape: Shape) -> tuple[int, ...]:
         raise OpError(
             f"`{setting}` of `{op.name}` has {len(value)} numbers, its input has {axes}",
             setting=setting,
+            code="wrong-rank",
             expected="one number for all axes, or " + "x".join(["3"] * rank) if rank > 1 else "one number",
             got=f"{Sides(value)} on {shape} ({' x '.join(shape.axes)})",
         )
@@ -71,9 +72,9 @@ def _same(op: Op, kernel: int, dilation: int) -> int:
 
 def slide(op: Op, shape: Shape, kernel: Any, stride: Any, pad: Any, dilation: Any = 1, *, ceil: bool = False) -> Slide:
     """The window on the spatial axes of a map; raises OpError where it doesn't fit a known size."""
-    settings = {"kernel": kernel, "stride": stride, "pad": pad, "dilation": dilation}
     seen = _window(kernel, stride, pad, dilation, len(shape.spatial))
     if seen is None:
+        settings = {"kernel": kernel, "stride": stride, "pad": pad, "dilation": dilation}
         for setting, value in settings.items():
             per_axis(op, setting, value, shape)
         raise AssertionError("one of the settings has the wrong number of axes")

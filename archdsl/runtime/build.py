@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from archdsl.analysis.fit import Head
 from archdsl.failure import Failure, WrongUsage
 from archdsl.runtime.module import module_of
+from archdsl.runtime.weights import check_head, load
 
 if TYPE_CHECKING:
     from archdsl.compiler import Network
@@ -20,20 +23,34 @@ if TYPE_CHECKING:
 _FACTORIES = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.tensor, torch.arange, torch.linspace})
 
 
-def build(network: Network, *, device: str = "cpu", seed: int | None = None) -> nn.Module:
-    """The network as a module with freshly drawn weights, in training mode as torch's own.
+def build(
+    network: Network,
+    *,
+    device: str = "cpu",
+    seed: int | None = None,
+    weights: str | Path | None = None,
+    head: Head = "keep",
+) -> nn.Module:
+    """The network as a module, in training mode as torch's own: its weights drawn, or those of a file.
 
     Equal seeds give equal weights on one kind of device, and leave the generator as it was. Raises Failure above
-    100,000 modules and where the weights don't fit, WrongUsage for a device that isn't there.
+    100,000 modules, where the weights have no room and where a file's don't fit, WrongUsage for a device that isn't
+    there.
     """
     target = _device(device)
+    check_head(head, weights, target)
     try:
+        if weights is not None:
+            module = construct(network, torch.device("meta"))
+            with _seeded(seed, target):
+                load(network, module, weights, device=target, head=head)
+            return module
         module = construct(network, target)
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-            weights = network.memory().weights
-            assert isinstance(weights, int), "weights never depend on an open size"
-            message = f"no room on `{device}` for {weights / 1e9:,.1f} GB of weights"
+            size = network.memory().weights
+            assert isinstance(size, int), "weights never depend on an open size"
+            message = f"no room on `{device}` for {size / 1e9:,.1f} GB of weights"
             raise Failure(message, help='`device="meta"` needs none') from error
         raise
     if target.type == "meta":

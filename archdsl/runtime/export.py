@@ -17,6 +17,7 @@ from archdsl.files import write_atomically
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from archdsl.analysis.fit import Head
     from archdsl.compiler import Network
     from archdsl.ir import Net
 
@@ -32,10 +33,13 @@ def check(path: Path) -> None:
         raise WrongUsage("writing ONNX needs the packages `onnx` and `onnxscript`", help="pip install archdsl[onnx]")
 
 
-def write(network: Network, *paths: Path, seed: int | None = None) -> None:
+def write(
+    network: Network, *paths: Path, seed: int | None = None, weights: str | Path | None = None, head: Head = "keep"
+) -> None:
     """Writes the network to each path, by its suffix; all files that carry weights carry the same.
 
-    Programs are for evaluation: of any batch size, at the network's input size. Raises WrongUsage, Failure.
+    weights, head: those of `build`. Programs are for evaluation: of any batch size, at the network's input size. Raises
+    WrongUsage, Failure.
     """
     for path in paths:
         check(path)
@@ -45,7 +49,7 @@ def write(network: Network, *paths: Path, seed: int | None = None) -> None:
             write_atomically(path, network.source)
             continue
         if module is None:
-            module = network.build(seed=seed).eval()
+            module = network.build(seed=seed, weights=weights, head=head).eval()
         write_atomically(path, _WRITERS[path.suffix](network.net, module))
 
 

@@ -44,8 +44,11 @@ class Comments:
         self._last = 0  # the last line that was claimed: the gap above it belongs to the first node on it
         self._above = {comment.line for comment in self._waiting if not comment.is_note}
 
-    def claim(self, line: int, end_line: int = 0) -> Trivia:
-        """What stands above a node that starts on this line, and beside it; nodes claim in the order of the file."""
+    def claim(self, line: int, end_line: int = 0, *, shared: bool = False) -> Trivia:
+        """What stands above a node that starts on this line, and beside it; nodes claim in the order of the file.
+
+        shared: other nodes start on the line too, so what stands beside it is about all of them and goes above.
+        """
         gap = line > self._last and self._gap(line)
         self._last = max(line, self._last)
         if not self._waiting:
@@ -53,7 +56,7 @@ class Comments:
         above, note = [], ""
         while self._waiting and self._waiting[-1].line <= max(line, end_line):
             comment = self._waiting.pop()
-            if comment.is_note and comment.line >= line and not note:
+            if comment.is_note and comment.line >= line and not note and not shared:
                 note = comment.text
             else:
                 above.append(comment.text)

@@ -145,7 +145,7 @@ class ReservedName(Diagnostic):
     """The name belongs to the language and can't be given to something else.
 
     That holds for the words of the constructs (`repeat`, `add`, ...) and for what is always in scope: `i`, `first`,
-    `last`, `row`, `rows`, `input`, `here`, `training`.
+    `last`, `row`, `rows`, `nth`, `total`, `input`, `here`, `training`.
     """
 
     code = "reserved-name"
@@ -263,6 +263,7 @@ class InputExpected(Diagnostic):
     code = "input-expected"
     message = "`{found}` is no input: {why}"
     expected = "one to four sizes, the number of channels first, such as 3x224x224 or 3xHxW"
+    help = "write `{spelled}`"
 
 
 class EmptyTable(Diagnostic):

@@ -13,19 +13,21 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import SpecError
 from archdsl.source import Source, Span
 from archdsl.syntax import errors, yaml_errors
 from archdsl.syntax.comments import Comment, Comments, comment_text
 from archdsl.syntax.limits import NESTED_BODIES
 from archdsl.syntax.problems import Problems
 from archdsl.syntax.text_range import Text
+from archdsl.syntax.yaml_problems import COLUMNS, loop_above, yaml_problem
 
 # A body of a text spec takes up to three levels of YAML: the list, its item's mapping, a branch's own list.
 _DEPTH = 3 * NESTED_BODIES + 4
 
 
 _STRAY_DASH = re.compile(r"\n *-(?= )")
+_BRACES = 'quote what starts with a bracket or a brace: "{i}": ...'
 
 
 class Scalar(NamedTuple):
@@ -71,7 +73,10 @@ def tree(source: Source, problems: Problems) -> Tree:
         for event in yaml.parse(source.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             builder.add(event)
     except yaml.MarkedYAMLError as error:
-        raise SpecError(_yaml_problem(source, error)) from None
+        found = yaml_problem(source, error)
+        # What follows an unclosed bracket only looks as if it stood in a wrong column.
+        problems.found = [one for one in problems.found if one.span.line <= found.span.line]
+        raise SpecError(found) from None
     lines = source.text.split("\n")
     return Tree(builder.root, Comments(lines, _comments(lines, builder.scalars)))
 
@@ -138,8 +143,10 @@ class _Builder:
             # YAML takes a list's item in a wrong column as the second line of the text above it.
             for dash in _STRAY_DASH.finditer(raw):
                 where = Text(self._source, raw, line, column).span(dash.end() - 1, dash.end())
-                problem = "this line stands in another column than those that it belongs to"
-                self._problems.append(yaml_errors.YamlSyntax(where, problem=problem, help_text=_COLUMNS))
+                if loop_above(where) is None:  # else the reader of steps says that a `do` is missing
+                    problem = "this line stands in another column than those that it belongs to"
+                    self._problems.append(yaml_errors.YamlSyntax(where, problem=problem, help_text=COLUMNS))
+            raw = _STRAY_DASH.split(raw, maxsplit=1)[0]
             return Scalar(Text(self._source, raw, line, column), span, in_flow)
         if raw[1:-1] == event.value:
             return Scalar(Text(self._source, event.value, line, column + 1), span)
@@ -182,50 +189,3 @@ def _comments(lines: list[str], scalars: list[tuple[int, int]]) -> Iterator[Comm
                 break
             at = line.find("#", at + 1)
         offset += len(line) + 1
-
-
-_BRACES = 'quote what starts with a bracket or a brace: "{i}": ...'
-_QUOTES = 'put quotes around a line that starts with {char}: "..."'
-_COLUMNS = "all keys of a mapping, and all `-` of a list, start in the same column"
-_COMMAS = 'a comma separates items here; put quotes around a step that holds brackets or commas: "..."'
-# A piece of PyYAML's complaint -> what it means for a spec ("" where PyYAML says it well), and the way out.
-_MEANING = {
-    "mapping values are not allowed": (
-        "a second `: ` on this line",
-        'put quotes around a line that holds `: `, as in `- conv1: "..."`; a label may stand once',
-    ),
-    "cannot start any token": ("no line of YAML starts with {char}", _QUOTES),
-    "alias": ("{char} starts an alias in YAML", _QUOTES),
-    "anchor": ("{char} starts an anchor in YAML", _QUOTES),
-    "expected ',' or ']'": ("this list isn't closed, or its items lack a comma", _COMMAS),
-    "expected ',' or '}'": ("this mapping isn't closed, or its items lack a comma", _COMMAS),
-    "expected key": ("this line stands in another column than those that it belongs to", _COLUMNS),
-    "'-' indicator": ("this line stands in another column than those that it belongs to", _COLUMNS),
-    "expected ':'": ("", "every key of this mapping needs a colon and a blank"),
-    "comment or line break": (
-        "`|` and `>` start a text of several lines",
-        'put quotes around a line that starts with them: "..."',
-    ),
-    "block sequence": ("", "a list of steps starts on the line below its key"),
-}
-
-
-def _yaml_problem(source: Source, error: Any) -> Diagnostic:
-    """PyYAML's complaint, with the way out of the traps that a spec runs into."""
-    mark = error.problem_mark or error.context_mark
-    if "expected ','" in str(error.problem):
-        mark = error.context_mark or mark  # where it was opened: the problem's own place may be the end of the file
-    problem = error.problem or error.context or "this is no YAML"
-    where = Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else _start(source)
-    char = source.text[mark.index : mark.index + 1] if mark else ""
-    char = "a backtick" if char == "`" else f"`{char}`"
-    if char == "`\t`":
-        return errors.Tab(where)
-    told = f"{problem} {error.context or ''}"
-    meaning, help_text = next((texts for sign, texts in _MEANING.items() if sign in told), ("", ""))
-    problem = meaning.replace("{char}", char) or problem
-    return yaml_errors.YamlSyntax(where, problem=problem, help_text=help_text.replace("{char}", char))
-
-
-def _start(source: Source) -> Span:
-    return Span(source, 1, 1, 1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from archdsl.source import Source, Span
 
@@ -157,3 +158,32 @@ Expression = (
     | Attribute
     | StepPath
 )
+
+Part = Expression | Arg | Label
+
+_PARTS: dict[type, tuple[str, ...]] = {
+    Literal: (),
+    SizeLiteral: (),
+    Word: (),
+    ListOf: ("items",),
+    Range: ("first", "last"),
+    Unary: ("operand",),
+    Binary: ("left", "right"),
+    IfElse: ("value", "condition", "otherwise"),
+    Apply: ("args",),
+    Index: ("value", "index"),
+    Slice: ("value", "first", "last"),
+    Attribute: ("value",),
+    StepPath: ("labels",),
+    Label: ("parts",),
+    Arg: ("parts",),
+}
+
+
+def parts_of(node: Part) -> tuple[Part, ...]:
+    """What a piece of a line is directly made of; the plain text of labels left out."""
+    found: list[Any] = []
+    for slot in _PARTS[type(node)]:
+        value = getattr(node, slot)
+        found += value if isinstance(value, tuple) else (value,)
+    return tuple(part for part in found if part is not None and not isinstance(part, str))

@@ -109,12 +109,19 @@ def check_name(given: str, text: Text, what: str) -> None:
 def nothing(text: Text) -> None:
     """Nothing may follow."""
     if text.text.strip():
-        raise SpecError(errors.Syntax(text.all(), found=f"`{text.text.strip()}`", wanted="the end of the line"))
+        help_text = "no colon stands here" if text.text.strip() == ":" else ""
+        found = f"`{text.text.strip().splitlines()[0]}`"
+        raise SpecError(errors.Syntax(text.all(), found=found, wanted="the end of the line", help_text=help_text))
 
 
 def merge(text: Text) -> tuple[str | None, Expression | None]:
     """`along tokens when C`: the axis and the guard."""
     along = None
+    if first_word(text) in ("dim", "axis"):
+        word = first_word(text)
+        help_text = "an axis has a name, and channels are joined unless another is given: `along width`"
+        where = text.span(0, len(word))
+        raise SpecError(errors.Syntax(where, found=f"`{word}`", wanted="`along`", help_text=help_text))
     if first_word(text) == "along":
         where = after("along", text)
         along, text = name(where, "an axis")
@@ -159,7 +166,9 @@ def signature(text: Text, what: str) -> Signature:
     if not rest.text:
         return Signature(given, ())
     if rest.text[0] != "(":
-        raise SpecError(errors.Syntax(rest.all(), found=f"`{rest.text[0]}`", wanted="`(`"))
+        help_text = "no colon stands behind it" if rest.text.strip() == ":" else ""
+        found = rest.text.split("\n", 1)[0][:1]
+        raise SpecError(errors.Syntax(rest.span(0, 1), found=f"`{found}`", wanted="`(`", help_text=help_text))
     inner, behind = bracketed(rest)
     nothing(behind)
     return Signature(given, params(inner))

@@ -157,6 +157,7 @@ def _unreadable(text: Text, at: int) -> Diagnostic:
 
 
 _HELP_CHARACTERS = {
+    "→": "calls on one line are joined by `->`",
     ";": "a step ends with its line; several on one line are joined by `->`",
     "×": "sizes are written with the letter x: `3x3`",
     "'": 'texts stand in double quotes: "..."',

@@ -28,6 +28,7 @@ from archdsl.syntax.expression import (
     StepPath,
     Unary,
     Word,
+    parts_of,
 )
 from archdsl.syntax.lexer import WORDS, Token, tokens_of
 from archdsl.syntax.limits import NESTED_EXPRESSIONS
@@ -223,7 +224,7 @@ def check_depth(tree: Any, where: Span) -> None:
             elif isinstance(node, (Param, Let)):
                 following.append(node.default if isinstance(node, Param) else node.value)
             elif node is not None and not isinstance(node, (str, int, float)):
-                following += (getattr(node, slot) for slot in type(node).__slots__ if slot != "span")
+                following += parts_of(node)
         if not following:
             return
         level = following
@@ -250,6 +251,8 @@ def _guarded(text: Text, start: int, end: int, v: list[Any]) -> Call:
 def _positional(text: Text, start: int, end: int, v: list[Any]) -> Arg:
     parts: list[Expression] = v[0]
     if len(parts) > 2 or (len(parts) == 2 and not isinstance(parts[0], Word)):
+        if len(parts) == 3 and isinstance(parts[1], Word) and parts[1].name == "x":
+            raise SpecError(errors.MisspeltNumber(text.span(start, end), word=text.text[start:end]))
         raise SpecError(errors.missing_comma(text, parts))
     return Arg(None, tuple(parts), text.span(start, end))
 

@@ -174,6 +174,17 @@ Statement = Step | Group | Repeat | For | Merge | Residual | Dense | Output | Fr
 Body = tuple[Statement, ...]
 
 
+def bodies_of(statement: Statement) -> tuple[Body, ...]:
+    """The bodies that stand directly under a statement."""
+    if isinstance(statement, Merge):
+        return statement.branches
+    if isinstance(statement, Residual):
+        return (statement.body,) if statement.shortcut is None else (statement.body, statement.shortcut.body)
+    if isinstance(statement, (Group, Repeat, For, Dense, Output)):
+        return (statement.body,)
+    return ()
+
+
 class Param(Node):
     """A parameter of a block, macro or network: `stride = 1`, `act as op = none`.
 

@@ -36,6 +36,13 @@ def read_text(source: Source, problems: Problems) -> Spec | None:
 _ONE_LINE = frozenset(("format", "about", "use", "input", "returns"))
 
 
+_OTHERS = {
+    "//": "a comment starts with `#`",
+    "def": "a piece with parameters is a `block`: `block cell (width)`",
+    "class": "a piece with parameters is a `block`: `block cell (width)`",
+    "import": "blocks of another file come with `use NAME`",
+    "model": "a network starts with `net NAME`",
+}
 _YAML = "a file written as YAML has a name that ends in .yaml; as text it starts with `net NAME`"
 
 
@@ -76,6 +83,7 @@ class _FileReader:
             if item.is_dash or word not in known or headers.labelled(item.text) is not None:
                 found = word or item.text.text[:20]
                 help = _YAML if word in ("network", "layers") else "indent steps under their `net` or `block`"
+                help = _OTHERS.get(found.split(" ")[0], help)
                 raise SpecError(
                     errors.UnknownLine(item.text.all(), found=found, known=", ".join(known), help_text=help)
                 )
@@ -181,7 +189,10 @@ class _FileReader:
         params: tuple[Any, ...] = ()
         if rest.text:
             if not rest.text.startswith("("):
-                raise SpecError(errors.Syntax(rest.all(), found=f"`{rest.text}`", wanted="`(`"))
+                help_text = "no colon or brace stands behind it; its body is indented under it"
+                raise SpecError(
+                    errors.Syntax(rest.span(0, 1), found=f"`{rest.text[0]}`", wanted="`(`", help_text=help_text)
+                )
             inner, behind = headers.bracketed(rest)
             headers.nothing(behind)
             params = headers.params(inner)

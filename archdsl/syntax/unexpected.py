@@ -36,7 +36,7 @@ def unexpected(text: Text, tokens: list[Token], token: Token, wanted: Iterable[s
         return unexpected(text, tokens, tokens[tokens.index(token) + 1], wanted)
     if fraction := _leading_point(text, tokens, token):
         return fraction
-    found = "end of the line" if kind == "$END" else f"`{value}`"
+    found = "end of the line" if kind == "$END" else f"`{value.splitlines()[0]}`"
     if kind == "$END":
         end = max(len(text.text.rstrip()), 1)
         start = end - 1
@@ -68,6 +68,12 @@ def _spell(wanted: set[str]) -> str:
     return ", ".join(names[:-1]) + " or " + names[-1] if len(names) > 1 else "".join(names)
 
 
+_CALLS = (
+    "what a call is given follows without brackets, and what enters is never written: `conv 3x3, 64` (kernel, output"
+    " channels), `linear 10`; `archdsl ops` lists all operations"
+)
+
+
 def _help(tokens: list[Token], token: Token) -> str:
     kind = token[0]
     before = tokens[tokens.index(token) - 1][0] if token in tokens and tokens[0] != token else ""
@@ -81,8 +87,17 @@ def _help(tokens: list[Token], token: Token) -> str:
         return "a guard follows a call, a chain joins two calls: `conv 1x1, 64 -> relu when C`"
     if kind == "IF" or before == "IF" or kind == "ELSE":
         return "a choice is written `1 if first else 2`"
-    if kind == "COMMA" and [one[0] for one in tokens[:2]] == ["CALLEE", "LPAR"]:
-        return f"what a call is given follows without brackets: `{tokens[0][1]} ...`"
+    called = [one[0] for one in tokens[:2]] == ["CALLEE", "LPAR"]
+    if kind == "RPAR" and called and tokens.index(token) == 2:
+        return f"a call without values is its name alone: `{tokens[0][1]}`"
+    if kind == "COMMA" and called:
+        return _CALLS
+    if kind == "COMMA" and "RPAR" in [one[0] for one in tokens[tokens.index(token) :]]:
+        return "sizes are joined by x: `3x3`, `stride 2x2`; a list stands in square brackets"
+    if kind == "DOT" and before == "CALLEE":
+        return _CALLS
+    if token[1] == "/" and before == "COMMA":
+        return "settings are given by name: `stride 2`"
     if kind == "COLON":
         return "a label stands first on its line: `conv1: conv 3x3, 64`"
     return ""

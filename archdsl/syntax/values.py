@@ -41,7 +41,10 @@ def input_size(text: Text) -> SizeLiteral:
     """`3x224x224` or `3xHxW`."""
     written = text.text.strip()
     if not _INPUT.fullmatch(written):
-        raise SpecError(errors.InputExpected(text.all(), found=written or "(nothing)", why=_no_input(written)))
+        numbers = re.findall(r"\d+", written)
+        spelled = "x".join(numbers) if re.fullmatch(r"[\d\s,;*×X()]+", written) and len(numbers) <= 4 else ""
+        why = _no_input(written)
+        raise SpecError(errors.InputExpected(text.all(), found=written or "(nothing)", why=why, spelled=spelled))
     return SizeLiteral(tuple(int(side) if side.isdigit() else side for side in written.split("x")), text.all())
 
 

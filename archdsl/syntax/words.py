@@ -26,7 +26,7 @@ FILE_WORDS = (
 )
 EXPRESSION_WORDS = frozenset(("if", "else", "and", "or", "not", "when", "yes", "no", "none"))
 # What an expression sees without anybody having named it.
-GIVEN = frozenset(("i", "first", "last", "row", "rows", "input", "here", "training"))
+GIVEN = frozenset(("i", "first", "last", "row", "rows", "nth", "total", "input", "here", "training"))
 TYPES = ("int", "number", "bool", "size", "word", "list", "op", "block", "step")
 AXES = ("channels", "length", "depth", "height", "width", "tokens")
 # The first words of the lines of a `net` that are no steps.

@@ -13,7 +13,7 @@ from archdsl.syntax.events import Mapping, Node, Scalar, Sequence, tree
 from archdsl.syntax.problems import Problems
 from archdsl.syntax.spec import BlockDef, Entry, Param, Section, Settings, Spec
 from archdsl.syntax.yaml_steps import Steps
-from archdsl.syntax.yaml_values import expression, mapping, scalar, sequence
+from archdsl.syntax.yaml_values import expression, mapping, on_one_line, scalar, sequence
 
 
 def read_yaml(source: Source, problems: Problems) -> Spec | None:
@@ -61,7 +61,7 @@ class _FileReader:
             try:
                 if read is None:
                     known = ", ".join(self._sections)
-                    near = did_you_mean(key.value, self._sections)
+                    near = _OTHERS.get(key.value) or did_you_mean(key.value, self._sections)
                     raise SpecError(yaml_errors.UnknownSection(key.span, key=key.value, known=known, near=near))
                 read(key, value)
             except SpecError as error:
@@ -92,11 +92,12 @@ class _FileReader:
 
     def _params(self, key: Scalar, value: Node) -> None:
         found = []
-        for name, default in mapping(value, "`params`").pairs:
+        pairs = mapping(value, "`params`").pairs
+        for name, default in pairs:
             (param,) = headers.params(name.text) or (None,)
             if param is None or param.default is not None:
                 raise SpecError(errors.NameExpected(name.span, what="a parameter's name"))
-            trivia = self._steps.comments.claim(name.span.line)
+            trivia = self._steps.comments.claim(name.span.line, shared=on_one_line(pairs))
             given = None if isinstance(default, Scalar) and not default.value else expression(default)
             found.append(
                 Param(name=param.name, type=param.type, default=given, span=name.span.to(default.span), trivia=trivia)
@@ -185,6 +186,25 @@ class _FileReader:
             else:
                 found.append(Entry(key=name, value=expression(each), span=span, trivia=trivia))
         return tuple(found)
+
+
+# What other formats call a section.
+_OTHERS = {
+    "name": "network",
+    "model": "network",
+    "net": "network",
+    "steps": "layers",
+    "architecture": "layers",
+    "backbone": "layers",
+    "variables": "let",
+    "parameters": "params",
+    "hyperparameters": "train",
+    "output": "returns",
+    "outputs": "returns",
+    "input_shape": "input",
+    "inputs": "input",
+    "modules": "blocks",
+}
 
 
 def about(node: Node) -> str:

@@ -81,7 +81,7 @@ class SecondKey(Diagnostic):
 
     code = "second-key"
     message = "`{key}` stands in the same step as `{first}`"
-    help = "start each step with `- `"
+    help = "{help_text}"
 
 
 class QuotedLabel(Diagnostic):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import Diagnostic, Note, SpecError
+from archdsl.suggest import did_you_mean
 from archdsl.syntax import errors, headers, line, words, yaml_errors
 from archdsl.syntax.comments import Comments
 from archdsl.syntax.events import Mapping, Node, Scalar, Sequence
@@ -31,7 +32,7 @@ from archdsl.syntax.spec import (
     Unused,
 )
 from archdsl.syntax.text_range import Text
-from archdsl.syntax.yaml_values import argument, expression, mapping, named, refuse_torn, scalar, sequence
+from archdsl.syntax.yaml_values import argument, expression, mapping, named, on_one_line, refuse_torn, scalar, sequence
 
 
 class Steps:
@@ -102,7 +103,17 @@ class Steps:
                 continue
             if key.in_flow and isinstance(value, Scalar) and not value.value:
                 raise SpecError(yaml_errors.YamlComma(key.span, item=key.value))
-            raise SpecError(yaml_errors.SecondKey(key.span, key=key.value, first=item.pairs[0][0].value))
+            first = item.pairs[0][0]
+            if owners := _OWNERS.get(word):
+                raise SpecError(_without_owner(first, key, word, owners))
+            told = key.value
+            if first.value in ("type", "op", "kind", "layer", "name"):
+                help_text = "a step is its label and its call: `- conv1: conv 3x3, 64, stride 2`"
+            elif isinstance(value, Scalar) and value.value:
+                help_text = f"start each step with `- `: `- {told}: {value.value}`"
+            else:
+                help_text = "start each step with `- `"
+            raise SpecError(yaml_errors.SecondKey(key.span, key=told, first=first.value, help_text=help_text))
 
     def _line(self, item: Scalar, trivia: Trivia) -> Statement:
         """A step without label: `relu`, `conv 3x3, 64 -> relu`; or `output logits`."""
@@ -112,7 +123,8 @@ class Steps:
             name, when = headers.output(headers.after(word, text))
             return Output(name=name, when=when, span=item.span, trivia=trivia)
         if word in words.CONSTRUCTS and headers.labelled(text) is None:
-            raise SpecError(errors.Misplaced(item.span, word=word, help_text=f"write it as a key: `- {word}: ...`"))
+            help_text = _AS_LINES.get(word, f"write it as a key: `- {word}: ...`")
+            raise SpecError(errors.Misplaced(item.span, word=word, help_text=help_text))
         return Step(links=self._chain(item), span=item.span, trivia=trivia)
 
     def _chain(self, item: Scalar) -> tuple[Call, ...]:
@@ -167,9 +179,10 @@ class Steps:
     def settings(self, node: Node) -> tuple[Settings, ...]:
         """`defaults` or `init`: a mapping from operations to what their calls leave out."""
         found = []
-        for key, value in mapping(node, "a section of settings").pairs:
+        pairs = mapping(node, "a section of settings").pairs
+        for key, value in pairs:
             try:
-                trivia = self.comments.claim(key.span.line)
+                trivia = self.comments.claim(key.span.line, shared=on_one_line(pairs))
                 op, rest = headers.name(key.text, "an operation's name")
                 headers.nothing(rest)
                 if isinstance(value, Scalar):
@@ -188,7 +201,10 @@ class Steps:
     def _repeat(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
         word = headers.first_word(head)
         self._only(item, "do")
-        when = line.guard(headers.after(word, head))
+        behind = headers.after(word, head)
+        if behind.text[:1].isalnum() and headers.first_word(behind) != "when":
+            raise SpecError(_in_key(word, behind))
+        when = line.guard(behind)
         header = scalar(value, f"the count of `{word}`")
         count, index, inner = line.counted(header.text)
         if inner is not None:
@@ -206,7 +222,10 @@ class Steps:
 
     def _for(self, head: Text, value: Node, item: Mapping, trivia: Trivia) -> list[Statement]:
         self._only(item, "do", "in")
-        when = line.guard(headers.after("for", head))
+        behind = headers.after("for", head)
+        if behind.text[:1].isalnum() and headers.first_word(behind) != "when":
+            raise SpecError(_in_key("for", behind))
+        when = line.guard(behind)
         names, over, inner = headers.looped(scalar(value, "the heading of `for`").text)
         if inner is not None:
             raise SpecError(yaml_errors.GuardInValue(value.span, word="for"))
@@ -294,14 +313,17 @@ class Steps:
         if found and trivia != found[0].trivia:
             first = found[0].trivia
             both = Trivia((*trivia.comments, *first.comments), trivia.note or first.note, trivia.gap)
+            if len(found) > 1 and both.note:  # it stands beside all of them
+                both = Trivia((*both.comments, both.note), "", both.gap)
             found = (found[0].model_copy(update={"trivia": both}), *found[1:])
         return list(found)
 
     def lets(self, value: Node) -> tuple[Let, ...]:
         """`{wide: expand * input.channels}`."""
         found = []
-        for key, each in mapping(value, "`let`").pairs:
-            trivia = self.comments.claim(key.span.line)
+        pairs = mapping(value, "`let`").pairs
+        for key, each in pairs:
+            trivia = self.comments.claim(key.span.line, shared=on_one_line(pairs))
             name, rest = headers.new_name(key.text, "a `let`")
             headers.nothing(rest)
             found.append(Let(name=name, value=expression(each), span=key.span.to(each.span), trivia=trivia))
@@ -316,6 +338,31 @@ class Steps:
         return [Unused(label=label, call=call, span=head.all().to(value.span), trivia=trivia)]
 
 
+def _in_key(word: str, behind: Text) -> Diagnostic:
+    """For `- repeat 3: [...]`, text's order with YAML's colon."""
+    help_text = f"write `- {word}: {behind.text}`, and the steps under a second key, `do:`, in the same column"
+    return errors.Syntax(behind.all(), found=f"`{behind.text}`", wanted="the colon", help_text=help_text)
+
+
+def _without_owner(first: Scalar, key: Scalar, word: str, owners: tuple[str, ...]) -> Diagnostic:
+    """For a key that only some constructs have beside them: it is the other one that is likely misspelt."""
+    near = did_you_mean(headers.first_word(first.text), owners)
+    note = Note(key.span, f"`{word}` stands beside {' or '.join(f'`{owner}`' for owner in owners)} only")
+    help_text = f"did you mean `{near}`?" if near else _PLACES.get(word, "start each step with `- `")
+    if near:
+        return errors.Misplaced(first.span, notes=(note,), word=first.value, help_text=help_text)
+    return errors.Misplaced(
+        key.span, notes=(Note(first.span, "the key that it stands beside"),), word=key.value, help_text=help_text
+    )
+
+
+# Second key -> the constructs that have it.
+_OWNERS = {"shortcut": ("residual",), "do": ("repeat", "for", "dense"), "in": ("for",)}
+_BRANCHES = "it is a key with its branches as a list below: `- {word}:`, then `- skip`, `- a: conv 1x1, 64`, ..."
+_AS_LINES = {
+    "dense": "a fully connected layer is `linear`; `- dense: 4` with `do:` repeats and concatenates, as DenseNet does",
+    **{word: _BRANCHES.replace("{word}", word) for word in words.MERGES},
+}
 _LIST = "only a branch of a merge is a list of its own; a container is `- group: [...]`"
 _PLACES = {
     "shortcut": "`shortcut` is a second key of its `residual`, in the same column",

@@ -83,6 +83,11 @@ def mapping(node: Node, what: str) -> Mapping:
     return node
 
 
+def on_one_line(pairs: list[tuple[Scalar, Node]]) -> bool:
+    """Whether several entries of a mapping start on its first line, as in `{classes: 10, width: 64}`."""
+    return len(pairs) > 1 and pairs[0][0].span.line == pairs[1][0].span.line
+
+
 def kind_of(node: Node) -> str:
     """What a node is, for a message."""
     if isinstance(node, Sequence):

@@ -26,7 +26,6 @@ from archdsl.syntax.spec import (
     From,
     Group,
     Let,
-    Merge,
     Node,
     Param,
     Repeat,
@@ -34,6 +33,7 @@ from archdsl.syntax.spec import (
     Spec,
     Statement,
     Step,
+    bodies_of,
 )
 
 # Constructs whose word nobody gives to a container; `dense`, `output` and the like are names that people use.
@@ -78,28 +78,13 @@ def reads(tree: Any) -> frozenset[str]:
             elif isinstance(node, From):
                 found |= _steps(node.path)
             waiting += [value for key, value in node.__dict__.items() if key not in ("span", "trivia", "net_trivia")]
-        elif isinstance(node, _PARTS):
+        elif isinstance(node, ex.Part):
             if isinstance(node, ex.Apply):
                 found.add(node.name)
             elif isinstance(node, ex.StepPath):
                 found |= _steps(node.labels)
-            waiting += [getattr(node, slot) for slot in node.__slots__ if slot != "span"]
+            waiting += ex.parts_of(node)
     return frozenset(found)
-
-
-_PARTS = (
-    ex.ListOf,
-    ex.Range,
-    ex.Unary,
-    ex.Binary,
-    ex.IfElse,
-    ex.Apply,
-    ex.Index,
-    ex.Slice,
-    ex.Attribute,
-    ex.Label,
-    ex.StepPath,
-)
 
 
 def _steps(path: tuple[ex.Label, ...]) -> set[str]:
@@ -148,17 +133,8 @@ def _in_body(body: Body, behind: frozenset[str]) -> Iterator[Diagnostic]:
     for statement in body:
         yield from _unread_index(statement)
         yield from _mistaken(statement)
-        for inner in _bodies(statement):
+        for inner in bodies_of(statement):
             yield from _in_body(inner, frozenset())
-
-
-def _bodies(node: Statement) -> tuple[Body, ...]:
-    if isinstance(node, Merge):
-        return node.branches
-    if isinstance(node, Residual):
-        return (node.body,) if node.shortcut is None else (node.body, node.shortcut.body)
-    body: Body = getattr(node, "body", ())
-    return (body,)
 
 
 def _unread_index(node: Statement) -> Iterator[Diagnostic]:

@@ -77,12 +77,13 @@ def _modules(scope: Scope, known: dict[int, int]) -> int:
 
 
 def _header(net: Net) -> str:
-    written = f"The network `{net.name}`, written by archdsl."
+    cut = f" up to {', '.join(f'`{docstring(output.name)}`' for output in net.outputs)}" if net.tapped else ""
+    written = textwrap.wrap(f"The network `{net.name}`{cut}, written by archdsl.", 114)
     about = docstring(net.about)
     if not about:
-        return f'"""{written}"""\n'
+        return "\n".join([f'"""{written[0]}', *written[1:]]) + '"""\n'
     first = textwrap.wrap(about if about.endswith(".") else f"{about}.", 116, break_long_words=True)
-    return "\n".join([f'"""{first[0]}', *first[1:], "", written, '"""', ""])
+    return "\n".join([f'"""{first[0]}', *first[1:], "", *written, '"""', ""])
 
 
 def _imports(text: str, helpers: Iterable[Helper], *, ordered: bool, named: bool) -> str:

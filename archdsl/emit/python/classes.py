@@ -124,6 +124,7 @@ class Classes:
     def _name(self) -> None:
         """Names the classes: by the block, with what sets a variant apart as suffix."""
         taken = {name for one in self.all for name, _ in one.order} | _TAKEN
+        taken |= {name for one in self.all for name in self.print(one)[0].helpers}
         self.net.name = _unique(class_name(self._net.name, self._net.about), taken)
         families: dict[str, list[Class]] = {}
         for one in self.all:
@@ -135,7 +136,7 @@ class Classes:
                 one.about = f"{title(one.scope)}{about}"
 
 
-# What emitted classes must not hide; helpers are added by their own names.
+# What emitted classes must not hide, beside the helpers.
 _TAKEN = {"NamedTuple", "OrderedDict", "None", "True", "False"}
 
 

@@ -8,6 +8,7 @@ from archdsl.emit.python.classes import Class, Classes
 from archdsl.emit.python.pieces import Bracketed, lines
 from archdsl.emit.python.values import literal
 from archdsl.ir import CallStep, Init, OpStep, Scope, leaves
+from archdsl.ops.base import Torch
 
 Rule = tuple[tuple[str, Init | None], ...]  # each weight of a module and how it is drawn; None: PyTorch's own way
 
@@ -62,12 +63,12 @@ class _Modules:
                 self._collect(item.step.scope, seen)
             elif not item.step.facts.weights and not item.step.facts.buffers:
                 self._bare.add(item.lowered.call)
-            elif item.lowered.call:
-                call = item.lowered.call
-                self._kinds.setdefault(call, {})[rule_of(item.step, call)] = None
-                self._all.setdefault(call, []).append(set(item.step.facts.weights))
+            else:
+                for call, rule in _rules(item.step, item.lowered).values():
+                    self._kinds.setdefault(call, {})[rule] = None
+                    self._all.setdefault(call, []).append({name for name, _ in rule})
                 if item.step.facts.buffers:
-                    self._buffers.add(call)
+                    self._buffers.add(item.lowered.call)
 
     def parameters(self, one: Class, owner: str) -> list[str]:
         """The lines that draw the bare parameters of a class."""
@@ -121,24 +122,39 @@ class _Modules:
         paths: dict[Rule, list[str]] = {}
         for leaf in leaves(self._classes.net.scope):
             lowered = leaf.step.op.lower(tuple(leaf.scope.shapes[value] for value in leaf.step.inputs))
-            if lowered.call == kind.call:
-                paths.setdefault(rule_of(leaf.step, kind.call), []).append(leaf.path)
-        most = max(rules, key=lambda rule: len(paths[rule]))
-        cases: list[tuple[str | Bracketed, list[str]]] = []
+            for part, (call, rule) in _rules(leaf.step, lowered).items():
+                if call == kind.call:
+                    paths.setdefault(rule, []).append(f"{leaf.path}.{part}" if part else leaf.path)
+        alike: dict[tuple[str, ...], list[Rule]] = {}
         for rule in rules:
-            if rule == most:
-                continue
-            others = {_last(path) for other, there in paths.items() if other != rule for path in there}
-            own = dict.fromkeys(map(_last, paths[rule]))
-            suffices = len(own) < len(paths[rule]) and not others & own.keys()
-            names = tuple(own) if suffices else tuple(paths[rule])
-            subject = 'name.rpartition(".")[2]' if suffices else "name"
-            condition = f"{subject} == {literal(names[0])}" if len(names) == 1 else f"{subject} in {literal(names)}"
-            if suffices:
-                condition = f"isinstance(module, {kind.call}) and {condition}"
             present = tuple(name for name, _ in rule)
-            cases.append((condition, _body(Kind(kind.call, present, frozenset(), kind.buffers), rule)))
-        return cases, most
+            alike.setdefault(tuple(_body(Kind(kind.call, present, frozenset(), kind.buffers), rule)), []).append(rule)
+        there = {body: [path for rule in group for path in paths[rule]] for body, group in alike.items()}
+        most = max(there, key=lambda body: len(there[body]))
+        cases: list[tuple[str | Bracketed, list[str]]] = []
+        for body in alike:
+            if body == most:
+                continue
+            others = [path for other, found in there.items() if other != body for path in found]
+            cases.append((_condition(kind.call, there[body], others), list(body)))
+        merged = _merged(alike[most])
+        assert merged is not None
+        return cases, merged
+
+
+def _condition(call: str, paths: list[str], others: list[str]) -> str | Bracketed:
+    """What holds of the modules of a class at these paths, and not of those at the others."""
+    own = tuple(dict.fromkeys(map(_last, paths)))
+    if len(own) < len(paths) and not {*own} & {*map(_last, others)}:
+        told = f"== {literal(own[0])}" if len(own) == 1 else f"in {literal(own)}"
+        return f'isinstance(module, {call}) and name.rpartition(".")[2] {told}'
+    tops = tuple(dict.fromkeys(path.partition(".")[0] + "." for path in paths))
+    apart = all("." in path for path in paths) and not any(path.startswith(tops) for path in others)
+    if apart and len(tops) < len(paths):
+        return f"isinstance(module, {call}) and name.startswith({literal(tops if len(tops) > 1 else tops[0])})"
+    if len(paths) == 1:
+        return f"name == {literal(paths[0])}"
+    return Bracketed("name in ", tuple(map(literal, paths)))
 
 
 def _is_one_of(calls: list[str]) -> Bracketed:
@@ -146,10 +162,20 @@ def _is_one_of(calls: list[str]) -> Bracketed:
     return Bracketed("isinstance", ("module", kinds))
 
 
-def rule_of(step: OpStep, call: str) -> Rule:
-    """How the weights of a step are drawn; a rule that says what PyTorch does anyway is none."""
+def _rules(step: OpStep, lowered: Torch) -> dict[str, tuple[str, Rule]]:
+    """The class of a step's module, "", and of the modules inside, by name, with how the weights of each are drawn.
+
+    What PyTorch does anyway is no rule.
+    """
     inits = dict(step.inits)
-    return tuple((weight, _own_way(inits.get(weight), weight, call)) for weight in step.facts.weights)
+    rules: dict[str, tuple[str, Rule]] = {}
+    for part, call in (("", lowered.call), *lowered.parts.items()):
+        prefix = f"{part}." if part else ""
+        names = [suffix.removeprefix(prefix) for suffix in step.facts.weights if suffix.startswith(prefix)]
+        own = [name for name in names if "." not in name] if call else []
+        if own or (call and not part and step.facts.buffers):
+            rules[part] = call, tuple((name, _own_way(inits.get(prefix + name), name, call)) for name in own)
+    return rules
 
 
 def _own_way(init: Init | None, weight: str, call: str) -> Init | None:
@@ -186,7 +212,7 @@ def _body(kind: Kind, rule: Rule) -> list[str]:
         own_ways = []
         rule = tuple(pair for pair in rule if pair[1] is not None)
     elif kind.buffers:
-        text.append("module.reset_running_stats()")
+        text.append(f"module.reset_{'running_stats' if 'Norm' in kind.call else 'buffers'}()")
     for name, init in rule:
         body = _default(name, fans) if name in own_ways or init is None else _draw(f"module.{name}", init)
         if name in kind.optional:

@@ -57,7 +57,7 @@ class Modules:
             return self._parameter(step)
         lowered = item.lowered
         if lowered.helper is not None:
-            self.helpers[lowered.helper.name] = lowered.helper
+            self._need(lowered.helper)
         items: list[Piece] = [self.spell(value) for value in lowered.args]
         for key, value in lowered.settings.items():
             if names_in(value) or key not in lowered.defaults or _differs(lowered.defaults[key], value):
@@ -65,6 +65,12 @@ class Modules:
         if item.inplace:
             items.append(Keyword("inplace", "True"))
         return Bracketed(lowered.call, tuple(items))
+
+    def _need(self, helper: Helper) -> None:
+        """Notes a helper, behind those that it uses."""
+        for other in helper.needs:
+            self._need(other)
+        self.helpers[helper.name] = helper
 
     def container(self, found: Inline) -> Piece:
         """nn.Sequential, with names where the steps have them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archdsl.emit.python.classes import Class
 from archdsl.emit.python.forward import CONDITIONS, Forward
-from archdsl.emit.python.values import identifier, is_identifier
+from archdsl.emit.python.values import identifier
 from archdsl.ir import Mode, Net, Output
 
 MODES: tuple[Mode, ...] = ("training", "eval")
@@ -23,19 +23,13 @@ def output_class(net: Net, one: Class) -> list[str]:
     lines = [f"class {name_of(one)}(NamedTuple):", f'    """What `{one.name}` returns{_when(modes)}."""', ""]
     for output in net.outputs:
         missing = any(output not in live(net, mode) for mode in modes)
-        lines.append(f"    {_field(output.name)}: torch.Tensor{' | None' if missing else ''}")
+        lines.append(f"    {identifier(output.field)}: torch.Tensor{' | None' if missing else ''}")
     return lines
 
 
 def name_of(one: Class) -> str:
     """The name of that class."""
     return f"{one.name}Output"
-
-
-def _field(name: str) -> str:
-    """An output's name as a field, which can't be a keyword or begin with an underscore."""
-    spelled = name.lstrip("_") or "output"
-    return identifier(spelled if is_identifier(spelled) else f"{spelled}_")
 
 
 def _when(modes: list[Mode]) -> str:

@@ -8,7 +8,10 @@ WIDTH = 120
 
 
 class Bracketed(NamedTuple):
-    """`head(item, item)`; `head[item]` for lists, which put one item a line as soon as they don't fit."""
+    """`head(item, item)`; `head[item]` for lists, which put one item a line as soon as they don't fit.
+
+    So do tuples: their head is empty, or an operator with a blank behind it.
+    """
 
     head: str
     items: tuple[Piece, ...]
@@ -51,9 +54,10 @@ def _lines(piece: Piece, width: int, indent: int, before: str = "", after: str =
     opening, closing = piece.brackets[0], piece.brackets[1]
     result = [f"{margin}{before}{piece.head}{opening}"]
     joined = f"{margin}    {', '.join(map(flat, piece.items))}"
-    if opening == "(" and piece.head and len(joined) <= width:
+    call = opening == "(" and piece.head and not piece.head.endswith(" ")
+    if call and len(joined) <= width:
         result.append(joined)
-    elif len(piece.items) == 1 and opening == "(" and piece.head:
+    elif call and len(piece.items) == 1:
         result += _lines(piece.items[0], width, indent + 4)
     else:
         for item in piece.items:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from archdsl.analysis.cost import Convention, Costs
+from archdsl.analysis.outputs import facts_of_outputs
 from archdsl.analysis.receptive import Fields, receptive
 from archdsl.analysis.state import state_dict
 from archdsl.dims import Dim, at
@@ -24,8 +25,10 @@ MAX_ROWS = 100_000
 def to_json(net: Net, full: bool = False, macs: Convention = "exact") -> dict[str, Any]:
     """The network as plain data.
 
-    name, inputs and outputs (name -> shape without the batch), params, buffers (elements), macs (evaluation mode),
-    training_macs (what heads that only run in training add), macs_convention; layers, a list of
+    name, inputs and outputs (name -> shape without the batch), output_channels, output_strides (name -> input positions
+    from one output position to the next, per axis; None where an output sees the whole input), params, buffers
+    (elements), macs (evaluation mode), training_macs (what heads that only run in training add), macs_convention;
+    layers, a list of
 
     path, op, settings (as a spec writes them), inputs (shapes), output (shape), params, buffers, macs, training_macs,
     receptive_field (input positions per axis; the input's own size where an output sees all of it; None where it can't
@@ -40,11 +43,13 @@ def to_json(net: Net, full: bool = False, macs: Convention = "exact") -> dict[st
     costs = Costs(net, macs)
     total = costs.of_scope(net.scope)
     state = state_dict(net)
-    scope = net.scope
+    outputs = facts_of_outputs(net)
     return {
         "name": net.name,
         "inputs": {"input": _shape(net, net.input)},
-        "outputs": {output.name: _shape(net, scope.shapes[scope.results[output.result]]) for output in net.outputs},
+        "outputs": {output.name: [_number(net, size) for size in output.shape] for output in outputs},
+        "output_channels": {output.name: output.channels for output in outputs},
+        "output_strides": {output.name: output.stride and list(map(_ratio, output.stride)) for output in outputs},
         "params": total.params,
         "buffers": total.buffers,
         "macs": _number(net, total.macs),
@@ -112,7 +117,7 @@ def _layer(net: Net, row: Row, step: OpStep) -> dict[str, Any]:
     }
 
 
-def _ratio(value: Fraction) -> int | float:
+def _ratio(value: int | Fraction) -> int | float:
     return value.numerator if value.denominator == 1 else float(value)
 
 

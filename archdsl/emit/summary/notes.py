@@ -7,6 +7,7 @@ import textwrap
 from archdsl.analysis.checks import network_requirements
 from archdsl.analysis.cost import Convention, Cost
 from archdsl.analysis.memory import memory
+from archdsl.analysis.outputs import OutputFacts, facts_of_outputs
 from archdsl.dims import Dim, Sym, at
 from archdsl.emit.summary.leading import leading
 from archdsl.ir import Net
@@ -20,6 +21,8 @@ CONVENTIONS = {
 def notes(net: Net, total: Cost, macs: Convention, width: int, *, sees: bool) -> list[str]:
     """The lines below the totals, each topic under its heading; sees: the table has that column."""
     topics = [("Sees", "how many input positions an output position depends on")] if sees else []
+    if net.tapped or sum(output.mode != "training" for output in net.outputs) > 1:
+        topics.append(("Outputs", "; ".join(map(_output, facts_of_outputs(net)))))
     topics.append(("MACs", CONVENTIONS[macs] + _more_in_training(total)))
     if total.buffers:
         topics.append(("Buffers", f"{total.buffers:,} numbers of state that aren't trained"))
@@ -30,6 +33,16 @@ def notes(net: Net, total: Cost, macs: Convention, width: int, *, sees: bool) ->
         wrapped = textwrap.wrap(text, max(20, width - indent))
         lines += [(heading if k == 0 else "").ljust(indent) + line for k, line in enumerate(wrapped)]
     return lines
+
+
+def _output(output: OutputFacts) -> str:
+    """Name, shape, channels and stride, as far as there is one."""
+    told = [f"{output.channels} channels"] if len(output.shape) > 1 else []
+    if output.stride:
+        same = len(set(output.stride)) == 1
+        told.append(f"stride {'x'.join(map(str, output.stride[:1] if same else output.stride))}")
+    what = f" ({', '.join(told)})" if told else ""
+    return f"{output.name} {'x'.join(map(str, output.shape))}{what}"
 
 
 def _more_in_training(total: Cost) -> str:

@@ -63,12 +63,13 @@ def _rows(net: Net, costs: Costs, fields: Fields | None, depth: int | None, full
 
 
 def _title(net: Net, width: int) -> list[str]:
-    main = net.scope.shapes[net.scope.results[0]]
-    title = f"{net.name}: {sides(net, net.input)} -> {sides(net, main)}"
+    results = [output.result for output in net.outputs] if net.tapped else [0]
+    shapes = ", ".join(sides(net, net.scope.shapes[net.scope.results[result]]) for result in results)
+    title = f"{net.name}: {sides(net, net.input)} -> {shapes}"
     if not net.about:
-        return [title]
+        return textwrap.wrap(title, width)
     both = f"{title}   {net.about}"
-    return [both] if len(both) <= width else [title, *textwrap.wrap(net.about, width)]
+    return [both] if len(both) <= width else [*textwrap.wrap(title, width), *textwrap.wrap(net.about, width)]
 
 
 def _cells(net: Net, row: Row) -> list[str]:

@@ -196,6 +196,20 @@ def _cell(value: Expression) -> str:
     return f"({text})" if " " in text and strength < _POSTFIX else text
 
 
+def table(value: Expression | None) -> list[tuple[Expression, ...]]:
+    """The rows of a list of lists of one length; empty for anything else."""
+    if not isinstance(value, ListOf):
+        return []
+    rows = [item.items for item in value.items if isinstance(item, ListOf) and item.items]
+    return rows if len(rows) == len(value.items) and len(set(map(len, rows))) == 1 else []
+
+
+def bracketed(rows: list[list[str]]) -> list[str]:
+    """Rows of a table as lists whose columns line up."""
+    cells = columns([[*(f"{text}," for text in row[:-1]), *row[-1:]] for row in rows])
+    return [f"[{' '.join(row).rstrip()}]" for row in cells]
+
+
 def columns(rows: list[list[str]]) -> list[list[str]]:
     """The cells padded so that columns line up, numbers on the right."""
     made = []

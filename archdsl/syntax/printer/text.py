@@ -31,6 +31,8 @@ from archdsl.syntax.spec import (
 
 Lines = list[str]
 
+_LINE = 120  # a head longer than this is written one parameter a line
+
 
 def print_text(spec: Spec) -> str:
     """The spec as a text file; reading it gives an equal tree."""
@@ -112,8 +114,8 @@ def _definition(word: str, block: BlockDef) -> Lines:
 
 def _net(spec: Spec) -> Lines:
     base = "" if spec.extends is None else f" = {spec.extends}"
-    params = f" ({line.params(spec.params)})" if spec.params else ""
-    made = _line(f"net {spec.network}{base}{params}", _with_params(spec.net_trivia, spec.params), "", gap=False)
+    head = f"net {spec.network}{base}"
+    made = _line(head + _params(head, spec.params), _with_params(spec.net_trivia, spec.params), "", gap=False)
     if spec.input is not None:
         made.append(f"  input {line.expression(spec.input)}")
     if spec.extends is None:
@@ -129,6 +131,22 @@ def _net(spec: Spec) -> Lines:
         if section is not None:
             made += _section(name, section.entries, section.trivia, "  ")
     return made
+
+
+def _params(head: str, params: Sequence[Param]) -> str:
+    """The parameters in brackets; one a line, and long tables a row a line, where the whole doesn't fit."""
+    whole = f" ({line.params(params)})" if params else ""
+    if len(head + whole) <= _LINE:
+        return whole
+    return " (\n" + ",\n".join(f"    {_param(param)}" for param in params) + ")"
+
+
+def _param(param: Param) -> str:
+    whole, rows = line.params([param]), line.table(param.default)
+    if len(whole) + 4 <= _LINE or not rows:
+        return whole
+    texts = line.bracketed([[line.expression(cell) for cell in row] for row in rows])
+    return f"{line.param_name(param)} = [\n" + ",\n".join(f"      {text}" for text in texts) + "]"
 
 
 def _section(name: str, entries: Sequence[Entry], trivia: Trivia, indent: str) -> Lines:

@@ -126,10 +126,19 @@ def _params(params: Sequence[Param]) -> Lines:
         )
         if len(inner) <= _WIDTH:
             return [f"params: {{{inner}}}"]
-    pairs = [
-        (line.param_name(each), "" if each.default is None else value(each.default), each.trivia) for each in params
-    ]
-    return _mapping("params", pairs, "")
+    made = ["params:"]
+    for each in params:
+        made += _param(each)
+    return made
+
+
+def _param(param: Param) -> Lines:
+    """A parameter's line; a list of lists that is too long for one is laid out as a table."""
+    name, default = scalar(line.param_name(param)), param.default
+    whole = f"{name}: {'' if default is None else value(default)}".rstrip()
+    if len(whole) + 2 > _LINE and (rows := line.table(default)):
+        return [*_line(f"{name}:", param.trivia, "  "), *_rows(rows, "    ")]
+    return _line(whole, param.trivia, "  ")
 
 
 def _settings(key: str, settings: Sequence[Settings], indent: str) -> Lines:
@@ -253,5 +262,9 @@ def _shortcut(residual: Residual, indent: str) -> Lines:
 def _table(statement: For, indent: str) -> Lines:
     if statement.rows is None:
         return []
-    rows = line.columns([[value(cell, flow=True) for cell in row] for row in statement.rows])
-    return [f"{indent}  in:", *(f"{indent}    - [{', '.join(row).rstrip()}]" for row in rows)]
+    return [f"{indent}  in:", *_rows(statement.rows, indent + "    ")]
+
+
+def _rows(rows: Sequence[Sequence[Expression]], indent: str) -> Lines:
+    """Lists below each other, their columns lined up."""
+    return [f"{indent}- {row}" for row in line.bracketed([[value(cell, flow=True) for cell in row] for row in rows])]

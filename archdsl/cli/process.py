@@ -1,0 +1,93 @@
+"""A run of the command line: what goes wrong is told on standard error, and by the exit code."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import NoReturn
+
+import typer
+
+from archdsl import console
+from archdsl.cli.codes import BUG, INTERRUPTED, SPEC_WRONG, USAGE_WRONG
+from archdsl.cli.commands import app
+from archdsl.diagnostics import SpecError
+from archdsl.failure import Failure
+from archdsl.files import explain
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits with its code."""
+    _start_quickly()
+    console.prepare()
+    sys.excepthook = _bug
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # elsewhere somebody wants it ignored
+        signal.signal(signal.SIGINT, _interrupted)
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except console.Closed:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _start_quickly() -> None:
+    """A command lives for a fifth of a second, a quarter of which these two would take."""
+    gc.set_threshold(100_000)
+    # Looking for plugins, pydantic reads the metadata of every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
+def run(args: Sequence[str]) -> int:
+    """The exit code of a command line; mistakes in specs and in usage are told on standard error."""
+    try:
+        code = typer.main.get_command(app)(list(args), prog_name="archdsl", standalone_mode=False)
+    except SpecError as error:
+        from archdsl.render import in_order, render, unsilenced
+
+        found = in_order(unsilenced(error.diagnostics))
+        console.err(render(found, width=console.width(sys.stderr), colour=console.colour()))
+        asked = all(one.span.source.name.startswith("--") for one in found)  # it stands in an option, not in a spec
+        return USAGE_WRONG if asked else SPEC_WRONG
+    except Failure as failure:
+        console.err(f"error: {failure}")
+        return failure.exit_code
+    except typer.TyperException as wrong:
+        told = wrong.format_message().replace("Value error, ", "")  # pydantic's way to put it
+        console.err(f"error: {told}\n  help: `archdsl {_command(args)}--help`")
+        return USAGE_WRONG
+    except OSError as error:
+        if error.filename is None:
+            raise
+        trouble = explain(error, error.filename)
+        console.err(f"error: {trouble}")
+        return trouble.exit_code
+    return code or 0
+
+
+def _command(args: Sequence[str]) -> str:
+    known = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    return f"{args[0]} " if args and args[0] in known else ""
+
+
+def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
+    """Ctrl-C, once more an exception; whatever torch makes of it on its way up is then not told as a bug."""
+    sys.excepthook = lambda kind, error, trace: sys.exit(INTERRUPTED)
+    raise KeyboardInterrupt
+
+
+def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What Python calls for an exception that nobody caught: here always a bug of ours."""
+    if os.environ.get("ARCHDSL_TRACEBACK"):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        console.err(
+            f"archdsl: internal error: {kind.__name__}: {error}\n"
+            "This is a bug in archdsl, not in your spec. Please report it with the spec, the command line and what\n"
+            "the same command prints with ARCHDSL_TRACEBACK=1 set."
+        )
+    sys.exit(BUG)
