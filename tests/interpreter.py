@@ -395,7 +395,7 @@ class Interpreter(Evaluator):
             facts, spelling = op.infer(shapes), op.lower(shapes)
         except OpError as error:
             raise Refused(str(error)) from None
-        if self.largest and facts.shape.elements > self.largest:
+        if self.largest and int(str(facts.shape.elements)) > self.largest:
             raise Refused("too large")
         if spelling.parameter:
             sizes: Any = facts.weights[""]  # plain numbers here

@@ -20,11 +20,12 @@ CONSTRUCTS = (
     "container", "group", "repeat", "repeat as", "n x", "for table", "for list", "for range", "for unpack", "add",
     "multiply", "concat", "concat along", "skip", "residual", "shortcut", "shortcut with label", "shortcut when",
     "shortcut when with body", "dense", "dense as", "output", "output when training", "output when not training",
-    "output in a block", "output in a container", "output of the main line", "returns", "extends", "use", "from", "from inside", "let", "let of the file", "block", "block default",
-    "block init", "macro", "parameter of the network", "parameter with default", "typed parameter", "op parameter",
-    "step parameter", "op with settings", "default", "init", "init at a call", "unused", "if else", "function",
-    "index", "slice", "shape attribute", "attribute of a step", "flag", "argument by name",
-    "variable passed through", "first or last", "none as op",
+    "output in a block", "output in a container", "output of the main line", "returns", "extends", "use", "from",
+    "from inside", "let", "let of the file", "block", "block default", "block init", "macro",
+    "parameter of the network", "parameter with default", "typed parameter", "op parameter", "step parameter",
+    "op with settings", "default", "init", "init at a call", "unused", "if else", "function", "index", "slice",
+    "shape attribute", "attribute of a step", "flag", "argument by name", "variable passed through",
+    "first or last", "none as op",
 )  # fmt: skip
 OPS = tuple(BY_NAME)
 EVERYTHING = (*CONSTRUCTS, *(f"`{op}`" for op in OPS))

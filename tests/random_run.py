@@ -72,7 +72,7 @@ def again(seed: int, size: int, wish: tuple[str, ...]) -> int:
 
     try:
         checked(files)
-    except Exception:  # noqa: BLE001 - whatever it is, it is shown
+    except Exception:
         small = shrunk(files, checked)
         print(text_of(small))
         checked(small)

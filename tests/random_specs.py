@@ -82,7 +82,9 @@ class Grower(Wishes):
                     given.append(Param(name=param.name, default=Word("tanh")))
         lets = (Let(name="scale", value=Literal(self.rng.choice([1, 2]))),)
         more: dict[str, Any] = {"defaults": self._defaults(), "inits": self._inits()}
-        return Spec(network="net2", extends="net1", lets=lets, params=tuple(given), input=SizeLiteral(self.sizes), **more)
+        return Spec(
+            network="net2", extends="net1", lets=lets, params=tuple(given), input=SizeLiteral(self.sizes), **more
+        )
 
     def _defaults(self) -> tuple[Settings, ...]:
         if not self._lucky("default", 0.5):

@@ -96,7 +96,7 @@ class Wishes(Joins):
         return self._making(self.rng.choice(list(CONSTRUCTS)))
 
     def _making(self, kind: str) -> Callable[[Env], Statement | None]:
-        return lambda env: getattr(self, CONSTRUCTS[kind])(env, kind)  # type: ignore[no-any-return]
+        return lambda env: getattr(self, CONSTRUCTS[kind])(env, kind)
 
     def grant(self, body: list[Statement], env: Env) -> None:
         """Adds what is still missing of what was wished for."""
@@ -153,12 +153,12 @@ class Wishes(Joins):
         op = wish.strip("`")
         if op not in CALLED or not wish.startswith("`"):
             return [None, image(8, 4, 4), image(8)]
-        shapes = [case.inputs[0] for case in cases(op) if case.inputs[0].elements < 2000]
+        shapes = [case.inputs[0] for case in cases(op) if int(str(case.inputs[0].elements)) < 2000]
         if shapes[0].axes not in _LAYOUT_OF:
             return [image(8, 4, 4)]
         layouts = {shape.axes: shape for shape in self.rng.sample(shapes, len(shapes))}
         usual: list[Shape | None] = [None, image(8, 4, 4)]
-        return usual + list(layouts.values()) + self.rng.sample(shapes, min(len(shapes), 3))
+        return [*usual, *layouts.values(), *self.rng.sample(shapes, min(len(shapes), 3))]
 
     def _brought(self, form: Shape | None, body: list[Statement], env: Env) -> bool:
         """Brings the current tensor to a shape, in a way that leaves the input's sizes open."""
@@ -168,11 +168,11 @@ class Wishes(Joins):
         first, *layout = _LAYOUT_OF.get(form.axes, ())
         if not first:
             return False
-        sizes = tuple(form.size(axis) for axis in first.split())
+        sizes = tuple(int(str(form.size(axis))) for axis in first.split())
         nodes = []
         if len(here.axes) > 1:
             nodes.append(self._wrapped(env, "mean"))
-        nodes.append(self._wrapped(env, "linear", Literal(form.elements)))
+        nodes.append(self._wrapped(env, "linear", Literal(int(str(form.elements)))))
         if len(sizes) > 1:
             nodes.append(self._wrapped(env, "reshape", ListOf(tuple(map(Literal, sizes)))))
         nodes += [self._wrapped(env, op, *map(Word, words)) for op, *words in map(str.split, layout)]

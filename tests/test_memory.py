@@ -18,7 +18,7 @@ from archdsl.ir import CallStep, OpStep
 BATCH = 2
 
 
-class _Seen(TorchDispatchMode):
+class _Seen(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """How many bytes of each storage the tensors of a forward pass reach.
 
     That is less than its size where a kernel asks for too much: the native transposed convolution of volumes starts
@@ -27,7 +27,7 @@ class _Seen(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.reach: dict[int, int] = {}
         self._alive: list[torch.Tensor] = []  # so that no two storages have the same place
 
@@ -41,8 +41,8 @@ class _Seen(TorchDispatchMode):
     def note(self, tensor: torch.Tensor) -> None:
         """A tensor reaches as far as its last number."""
         self._alive.append(tensor)
-        last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-        numbers = tensor.storage_offset() + last + 1 if tensor.numel() else 0
+        last = sum((int(size) - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+        numbers = int(tensor.storage_offset()) + last + 1 if tensor.numel() else 0
         place = tensor.untyped_storage().data_ptr()
         self.reach[place] = max(self.reach.get(place, 0), numbers * tensor.element_size())
 

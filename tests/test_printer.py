@@ -78,3 +78,19 @@ def test_a_table_too_long_for_a_line_is_laid_out_as_one() -> None:
     assert "  plan:\n    - [3,  16, relu]\n    - [3, 128, hardswish]\n" in yaml
     assert read(Source("spec.arch", text)) == read(Source("spec.yaml", yaml)) == spec
     assert print_text(read(Source("spec.arch", text))) == text
+
+
+def test_a_comment_beside_several_entries_is_about_all_of_them() -> None:
+    text = """network: tiny
+params: {classes: 10, width: 8}  # the digits
+input: 3x32x32
+defaults: {conv: pad same, batchnorm: eps 1e-3}  # as in the paper
+layers:
+  - let: {a: 3, b: 4}  # two names
+  - conv 3x3, a * b
+"""
+    once = print_yaml(read(Source("x.yaml", text)))
+    assert once.splitlines()[1:4] == ["params:", "  # the digits", "  classes: 10"]
+    assert "defaults:\n  # as in the paper\n  conv: pad same\n" in once
+    assert once.index("# two names") < once.index("let: {a: 3}")
+    assert print_yaml(read(Source("x.yaml", once))) == once

@@ -33,4 +33,4 @@ def test_totals_are_those_of_torchvision(name: str) -> None:
 def test_gigamacs_are_the_published_ones(name: str) -> None:
     known = REFERENCE[name]
     at_crop = archdsl.load(name, input=f"3x{known['crop']}x{known['crop']}")
-    assert f"{at_crop.cost().macs / 1e9:.3f}" == f"{known['giga_macs']:.3f}"
+    assert f"{int(str(at_crop.cost().macs)) / 1e9:.3f}" == f"{known['giga_macs']:.3f}"

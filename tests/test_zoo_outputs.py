@@ -50,7 +50,8 @@ def test_outputs_and_gradients_are_those_of_torchvision(name: str) -> None:
     got, expected = trained(mine, x), trained(theirs, x)
     assert_same(name, got, expected)
     for one in (got, expected):
-        torch.stack([tensor.square().sum() for tensor in tensors(one).values()]).sum().backward()
+        total = torch.stack([tensor.square().sum() for tensor in tensors(one).values()]).sum()
+        torch.autograd.backward(total)
     assert_same_gradients(mine, theirs)
     statistics = dict(theirs.named_buffers())
     for key, buffer in mine.named_buffers():

@@ -79,7 +79,7 @@ def without_chance(model: nn.Module) -> nn.Module:
     """In training mode, with nothing dropped."""
     for module in model.modules():
         if type(module).__name__ in ("Dropout", "StochasticDepth"):
-            module.p = 0.0
+            module.p = 0.0  # type: ignore[assignment]
     return model.train()
 
 

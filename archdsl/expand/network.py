@@ -207,11 +207,12 @@ def _parameters(chain: Chain, session: Session, unit: Unit, given: Mapping[str, 
     found: dict[str, Given] = {}
     for param in base.params:
         kind = param_type(param, env)
-        item = overrides.get(param.name)
-        if item is None and param.default is None:
+        set_here = overrides.get(param.name)
+        if set_here is not None:
+            item = set_here
+        elif param.default is None:
             raise missing_value(param.name, str(base.network), f"--set {param.name}=VALUE", (), param.span)
-        if item is None:
-            assert param.default is not None
+        else:
             item = Given(evaluate(param.default, env), param.span, param.default)
         value = env.variables[param.name] = checked(param.name, item, kind, str(base.network), env)
         found[param.name] = item._replace(value=value)

@@ -23,7 +23,8 @@ class WindowAttention(Op):
 
     Swin's (Liu et al. 2021, section 3.2; torchvision.models.swin_transformer). The map is padded to whole windows.
 
-    shift: where the second window starts; not along an axis that one window covers.
+    heads: each works on an equal part of the channels. window: its size. shift: where the second window starts;
+    nothing is shifted along an axis that one window covers.
     """
 
     name = "window_attention"

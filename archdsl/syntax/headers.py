@@ -120,8 +120,8 @@ def merge(text: Text) -> tuple[str | None, Expression | None]:
     if first_word(text) in ("dim", "axis"):
         word = first_word(text)
         help_text = "an axis has a name, and channels are joined unless another is given: `along width`"
-        where = text.span(0, len(word))
-        raise SpecError(errors.Syntax(where, found=f"`{word}`", wanted="`along`", help_text=help_text))
+        written = text.span(0, len(word))
+        raise SpecError(errors.Syntax(written, found=f"`{word}`", wanted="`along`", help_text=help_text))
     if first_word(text) == "along":
         where = after("along", text)
         along, text = name(where, "an axis")
