@@ -187,7 +187,7 @@ def outputs_agree(network: Network, files: Files, sizes: Sizes) -> None:
         module.train(training)
         for part in module.modules():
             if training and isinstance(part, nn.RReLU):
-                # In place it leaves the numbers in another order in memory, in which steps behind it take their chances.
+                # In place it leaves the numbers in another order in memory, in which later steps take their chances.
                 part.inplace = False
         torch.manual_seed(0)
         with torch.no_grad():
