@@ -58,6 +58,7 @@ def _install() -> None:
         name = f"torchvision{package}"
         made = ModuleType(name)
         made.__path__ = [str(root.joinpath(*package.split(".")))]
+        made.__spec__ = None if package else found  # others ask where torchvision is, too
         sys.modules.setdefault(name, made)
     _stub("torchvision.transforms._presets", ImageClassification=object, SemanticSegmentation=object)
     _stub("torchvision.transforms._presets", InterpolationMode=enum.Enum("InterpolationMode", "BILINEAR BICUBIC"))

@@ -12,7 +12,7 @@ from archdsl.expand.environment import Env
 from archdsl.expand.sizes import at_sizes, known
 from archdsl.expand.trail import along_the_way
 from archdsl.expand.values import Given, show
-from archdsl.ops.base import AtLeast, Check, Divides, Facts, Op, OpError
+from archdsl.ops.base import AtLeast, Check, Divides, Facts, Op, OpError, Same
 from archdsl.shape import Shape
 from archdsl.source import Span
 
@@ -56,8 +56,27 @@ def check_facts(
     if not any(broken_at(check, env.session.sizes) for check in facts.checks):
         return
     error = in_numbers(op, shapes, env.session.sizes)
-    assert error is not None, f"{op} states checks that it doesn't hold plain numbers to"
+    if error is None:
+        raise op_error(_only_here(op, facts, env.session.sizes), span, env)
     raise refused(op, error, shapes, given, env, span)
+
+
+def _only_here(op: Op, facts: Facts, sizes: Mapping[str, int]) -> OpError:
+    """For sizes that would join at this input alone: a 1 is stretched only where it is 1 at every input."""
+    differing = [check for check in facts.checks if isinstance(check, Same) and broken_at(check, sizes)]
+    assert differing, f"{op} states checks that it doesn't hold plain numbers to"
+    one, other, axis, (first, second) = differing[0]
+    left, right = known(one, sizes), known(other, sizes)
+    if right != 1:
+        left, right, first, second = right, left, second, first
+    return OpError(
+        f"the inputs of `{op.name}` differ in {axis}",
+        code="shape-mismatch",
+        expected=f"{left}, or 1 at every input",
+        got=str(right),
+        input=second,
+        like=(first,),
+    )
 
 
 def in_numbers(op: Op, shapes: tuple[Shape, ...], sizes: Mapping[str, int]) -> OpError | None:
