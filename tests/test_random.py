@@ -57,6 +57,19 @@ FOUND = {
 }
 
 BLOCKS = {
+    "two side heads of a block in one mode": """
+block unit
+  output one when not training
+    relu
+  output two when not training
+    tanh
+  sigmoid
+
+net n
+  input 4x8x8
+  a: tanh
+  b: unit
+""",
     "a step whose channels are a parameter of the caller": """
 block joined (inner as step)
   concat

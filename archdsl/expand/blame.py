@@ -29,7 +29,7 @@ class _Without(NamedTuple):
 def at_its_value(
     error: SpecError, chain: Chain, given: Mapping[str, Any], attempt: Callable[[Chain, Mapping[str, Any]], object]
 ) -> SpecError:
-    """The error, moved to the value without which there is none; as it was where no single value is to blame."""
+    """The error, moved to the value without which it doesn't occur; as it was where no single value is to blame."""
     base = chain.base.span.source.name
     if any(diagnostic.span.source.name != base for diagnostic in error.diagnostics):
         return error
@@ -38,10 +38,15 @@ def at_its_value(
             break
         try:
             attempt(without, rest)
-        except SpecError:
-            continue
+        except SpecError as other:
+            if any(_alike(one, diagnostic) for one in other.diagnostics for diagnostic in error.diagnostics):
+                continue
         return SpecError(*(_moved(diagnostic, span) for diagnostic in error.diagnostics))
     return error
+
+
+def _alike(one: Diagnostic, other: Diagnostic) -> bool:
+    return (type(one), one.span) == (type(other), other.span)
 
 
 def _all_but_one(chain: Chain, given: Mapping[str, Any]) -> Iterator[_Without]:
@@ -56,4 +61,7 @@ def _all_but_one(chain: Chain, given: Mapping[str, Any]) -> Iterator[_Without]:
 
 
 def _moved(diagnostic: Diagnostic, span: Span) -> Diagnostic:
-    return diagnostic.moved(span, Note(diagnostic.span, "it goes wrong here"))
+    """At the value; of a long one, at the item that a note tells."""
+    notes = (note.span for note in diagnostic.notes if note.span.source.name == span.source.name)
+    item = next((note for note in notes if span.line <= note.line and note.end_line <= span.end_line), span)
+    return diagnostic.moved(item, Note(diagnostic.span, "it goes wrong here"))

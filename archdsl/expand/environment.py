@@ -62,6 +62,7 @@ class Session:
     expand, resolve: the expansion of a body and the shape of `@path`, which call back into what uses the session.
     trace: parameters are bound to traced numbers, so that source can be printed.
     decided: names of traced parameters that a guard, count or index has read.
+    written: the network's parameters with the place where each value was written.
     """
 
     __slots__ = (
@@ -83,6 +84,7 @@ class Session:
         "sizes",
         "templates",
         "trace",
+        "written",
     )
 
     def __init__(self, *, trace: bool, sizes: Mapping[str, int], ops: Mapping[str, type[Op]] = BY_NAME) -> None:
@@ -97,6 +99,7 @@ class Session:
         self.op_cache: dict[Any, Any] = {}
         self.init_cache: dict[Any, tuple[tuple[str, Init], ...]] = {}
         self.alive: dict[int, Any] = {}
+        self.written: Mapping[str, Given] = {}
         self.params: dict[int, Any] = {}  # the types and plain defaults of parameters
         self.alive_reads: dict[int, Any] = {}
         self.shape_reads = 0  # how often a decision has read a shape

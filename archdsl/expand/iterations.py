@@ -10,6 +10,8 @@ from archdsl.expand import errors
 from archdsl.expand.builder import LIMIT
 from archdsl.expand.environment import Env
 from archdsl.expand.evaluate import count, evaluate, fail, span_of_range
+from archdsl.expand.origins import at_item, row_of
+from archdsl.expand.values import show
 from archdsl.source import Span
 from archdsl.syntax.expression import Range
 from archdsl.syntax.spec import Call, Dense, For, Repeat
@@ -58,10 +60,11 @@ def _rows(node: For, env: Env) -> Any:
         raise fail(env, node.over.span, "`for` goes over a table, a list or a range", expected="a list")
     if len(node.names) == 1:
         return [(item,) for item in items]
-    for item in items:
+    for k, item in enumerate(items):
         if type(item) is not tuple or len(item) != len(node.names):
             what = f"`for {', '.join(node.names)}` needs {len(node.names)} values from each item"
-            raise fail(env, node.over.span, what, expected=f"lists of {len(node.names)}", got=str(item))
+            error = fail(env, node.over.span, what, expected=f"lists of {len(node.names)}", got=show(item))
+            raise at_item(error, row_of(node, k, env))
     return items
 
 

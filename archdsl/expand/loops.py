@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from archdsl.diagnostics import SpecError
 from archdsl.dims import Sym, variable
 from archdsl.expand.builder import Builder, Naming
 from archdsl.expand.counting import Entered, entered, reads_of
 from archdsl.expand.environment import Env
 from archdsl.expand.iterations import Loop, index_of, limit
 from archdsl.expand.names import check_new_name
+from archdsl.expand.origins import cells_of, traced
 from archdsl.source import Span
 from archdsl.syntax.spec import Body, Call, Dense, For, Repeat
 
@@ -133,7 +135,11 @@ def expand_for(node: For, env: Env, expand: Expand) -> None:
     loop = entered(node, env)
     with _repeated(loop.iterations.total, env.builder):
         for k in range(loop.iterations.total):
-            expand(node.body, loop.inside(k, env))
+            inside = loop.inside(k, env)
+            try:
+                expand(node.body, inside)
+            except SpecError as error:
+                raise traced(error, node.body, cells_of(node, k, inside)) from None
 
 
 def expand_dense(node: Dense, env: Env, expand: Expand, concatenate: Callable[[tuple[int, ...], Env], None]) -> None:

@@ -49,6 +49,8 @@ def expand(
 
     trace: numbers remember how they were computed, for the emitted source.
     """
+    if spec.network is None:  # the mistakes of a library come before that it is none
+        unit_of(spec, Session(trace=False, sizes={}), loader)
     chain = chain_of(spec, loader)
     with undisturbed():
         try:
@@ -83,6 +85,7 @@ def _expand(
     session.resolve, session.expand = shape_of_step, expand_body
     unit = unit_of(base, session, loader)
     written = _parameters(chain, session, unit, given)
+    session.written = written
     values = {name: item.value for name, item in written.items()}
     body = base.layers or ()
     env = _place(session, unit, {**unit.lets, **values})

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.expand import errors, op_errors
+from archdsl.expand.environment import Env
 from archdsl.expand.evaluate import undefined
 from archdsl.expand.values import Given, show
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
-from archdsl.syntax.expression import SizeLiteral, Word
-from archdsl.syntax.spec import Body, Let, Node
+from archdsl.syntax.expression import Expression, ListOf, SizeLiteral, Word
+from archdsl.syntax.spec import Body, For, Let, Node
 
 # Mistakes that a value makes, wherever it was written.
 _OF_VALUES = (
@@ -29,6 +30,8 @@ _OF_TENSORS = (op_errors.LinearOnMap, op_errors.WrongLayout)
 _WORD = re.compile(r"(?<![\w.@])[A-Za-z_]\w*")
 # Of an expression with many names, so many are followed.
 _MOST = 2
+# A value of more characters is shown by the line that it stands on alone.
+_LONGEST = 40
 
 
 def traced(error: SpecError, body: Body, given: Mapping[str, Given], names: Iterable[str] = ()) -> SpecError:
@@ -49,6 +52,36 @@ def at_its_input(error: SpecError, asked: SizeLiteral) -> SpecError:
     return SpecError(*(one.with_notes(note) if isinstance(one, of_sizes) else one for one in error.diagnostics))
 
 
+def row_of(node: For, k: int, env: Env) -> tuple[Expression, ...]:
+    """The expressions of a loop's k-th row, where they are written out, in the loop or in a parameter's value."""
+    if node.rows is not None:
+        return node.rows[k]
+    over = node.over
+    if isinstance(over, Word) and over.name in env.session.written:
+        given = env.session.written[over.name]
+        over = given.expression if env.lookup(over.name) == given.value else None
+    if not isinstance(over, ListOf) or k >= len(over.items):
+        return ()
+    item = over.items[k]
+    return item.items if len(node.names) > 1 and isinstance(item, ListOf) else (item,)
+
+
+def cells_of(node: For, k: int, inside: Env) -> dict[str, Given]:
+    """The variables of a loop's k-th iteration with the place where each is written."""
+    row = row_of(node, k, inside)
+    if len(row) != len(node.names):
+        return {}
+    return {name: Given(inside.lookup(name), cell.span, cell) for name, cell in zip(node.names, row, strict=True)}
+
+
+def at_item(error: SpecError, row: tuple[Expression, ...]) -> SpecError:
+    """The error with a note at the row that it is about, where that is written out."""
+    if not row:
+        return error
+    note = Note(row[0].span.to(row[-1].span), "this item")
+    return SpecError(*(diagnostic.with_notes(note) for diagnostic in error.diagnostics))
+
+
 def _traced(diagnostic: Diagnostic, body: Body, given: Mapping[str, Given], known: tuple[str, ...]) -> Diagnostic:
     if not isinstance(diagnostic, _OF_VALUES) or isinstance(diagnostic, _OF_TENSORS):
         return diagnostic
@@ -61,7 +94,7 @@ def _traced(diagnostic: Diagnostic, body: Body, given: Mapping[str, Given], know
     if isinstance(diagnostic, errors.UnknownName):
         return _misspelt(diagnostic, found, given, known)
     notes = [Note(let.span, f"`{let.name}` is defined here") for let in lets]
-    notes += [Note(item.span, f"`{word}` is {show(item.value)} here") for word, item in found]
+    notes += [Note(item.span, f"`{word}` is {_short(item.value)} here") for word, item in found]
     return diagnostic.with_notes(*notes)
 
 
@@ -93,6 +126,11 @@ def _holds(nodes: list[Node], span: Span) -> bool:
         node.span.source.name == span.source.name and node.span.line <= span.line <= node.span.end_line
         for node in nodes
     )
+
+
+def _short(value: object) -> str:
+    shown = show(value)
+    return shown if len(shown) <= _LONGEST else "given"
 
 
 def _words(span: Span) -> list[str]:

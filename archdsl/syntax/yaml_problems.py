@@ -54,6 +54,8 @@ def yaml_problem(source: Source, error: Any) -> Diagnostic:
         return _without_do(where, loop)
     if "mapping values" in told and ": " not in before:
         return _continued(where, before)
+    if "expected key" in told and (bare := _without_colon(where)) is not None:
+        return bare
     if "expected key" in told and char == "-" and (key := _start_of_list(where)) is not None:
         return _without_dash(where, key)
     if "expected ':'" in told and before.rstrip()[-1:] in _OPENED:
@@ -73,7 +75,7 @@ def yaml_problem(source: Source, error: Any) -> Diagnostic:
 def _continued(colon: Span, before: str) -> Diagnostic:
     """A line with one colon that YAML takes for the second line of the text above it."""
     source, key = colon.source, before.strip()
-    above = next((n for n in range(colon.line - 1, 0, -1) if source.line(n).split("#")[0].strip()), colon.line)
+    above = _line_above(colon)
     text = source.line(above).split(" #")[0].rstrip()
     here = colon._replace(column=len(before) - len(before.lstrip()) + 1, end_column=colon.end_column)
     if ":" in text:
@@ -84,6 +86,24 @@ def _continued(colon: Span, before: str) -> Diagnostic:
     problem = f"`{text[start:]}` has no colon, so YAML reads the next line as its continuation"
     help_text = "a label or a section ends in a colon and a blank; every step starts with `- `"
     return yaml_errors.YamlSyntax(span, notes=(Note(here, "the next line"),), problem=problem, help_text=help_text)
+
+
+def _line_above(place: Span) -> int:
+    """The nearest line above with something on it but a comment."""
+    lines = range(place.line - 1, 0, -1)
+    return next((n for n in lines if place.source.line(n).split("#")[0].strip()), place.line)
+
+
+def _without_colon(place: Span) -> Diagnostic | None:
+    """For a mapping whose line above a place has no colon; None if it has one, or starts an item of a list."""
+    source, above = place.source, _line_above(place)
+    text = source.line(above).split(" #")[0].rstrip()
+    start = len(text) - len(text.lstrip())
+    if ":" in text or text[start:].startswith(("-", "]", "}")) or start + 1 != place.column:
+        return None
+    where = Span(source, above, start + 1, above, len(text) + 1)
+    problem, help_text = _MEANING["expected ':'"]
+    return yaml_errors.YamlSyntax(where, problem=problem, help_text=help_text)
 
 
 def _start_of_list(dash: Span) -> Span | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from archdsl.emit.python.flatten import Flat, Item
@@ -75,13 +76,14 @@ class Forward:
 
     def body(self) -> list[str]:
         """The statements before the return."""
-        for item in self._flat.items:
-            if item.step.unused:
-                continue
-            if item.mode != self._mode:
+        items = [item for item in self._flat.items if not item.step.unused]
+        for mode, group in groupby(items, key=lambda item: item.mode):
+            part = list(group)
+            if mode != self._mode:
                 self._flush(len(self._pending))
-                self._enter(item)
-            self._step(item)
+                self._enter(mode, part)
+            for item in part:
+                self._step(item)
         if self._mode != "always" or len(self._flat.results) > 1:
             self._flush(len(self._pending))
         self._mode = "always"
@@ -94,16 +96,16 @@ class Forward:
                 return waiting.text
         return self._variable[value]
 
-    def _enter(self, item: Item) -> None:
-        self._mode = item.mode
-        if item.mode == "always":
+    def _enter(self, mode: Mode, items: list[Item]) -> None:
+        """Begins what runs in a mode: the steps of one side head, or of several."""
+        self._mode = mode
+        if mode == "always":
             return
-        if self._optional:
-            values = [v for other in self._flat.items if other.side == item.side for v in other.outputs]
-            for value in values:
+        for item in items if self._optional else ():
+            for value in item.outputs:
                 if value in self._flat.sides and value not in self._variable:
                     self._lines.append(f"{self._hold(value, self._free(item.side))} = None")
-        self._lines.append(CONDITIONS[item.mode])
+        self._lines.append(CONDITIONS[mode])
 
     def _step(self, item: Item) -> None:
         if item.lowered.parameter:
