@@ -14,6 +14,7 @@ demo: $(READY)
 	$(BIN)/archdsl diagram specs/googlenet.yaml -o demo/googlenet.svg
 	$(BIN)/archdsl build specs/googlenet.yaml -o demo/googlenet.py
 	$(BIN)/python examples/demo.py
+	rm -rf demo/lenet && $(BIN)/archdsl train specs/lenet.yaml --folder demo/lenet
 
 test: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check --full
@@ -27,10 +28,8 @@ wheel: $(READY)
 clean:
 	rm -rf .venv demo dist .mypy_cache .pytest_cache .ruff_cache
 
-# torchvision is what the tests compare with. Its wheel asks for a CUDA build of torch, hence --no-deps.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torchvision
 	$(BIN)/python -m compileall -q archdsl  # quick starts even where Python is told to write no bytecode
 	touch $(READY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
@@ -13,12 +13,12 @@ from archdsl.analysis.cost import Cost, Costs
 from archdsl.analysis.state import check_names
 from archdsl.diagnostics import Diagnostic
 from archdsl.expand.evaluate import LARGEST, evaluate
-from archdsl.expand.files import Loader
+from archdsl.expand.files import Chain, Loader, chain_of
 from archdsl.expand.network import expand
 from archdsl.expand.values import Given
 from archdsl.failure import WrongUsage
 from archdsl.ir import Net
-from archdsl.source import Source
+from archdsl.source import Source, Span
 from archdsl.syntax.expression import SizeLiteral
 from archdsl.syntax.read import load as load_source
 from archdsl.syntax.read import read
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from archdsl.analysis.outputs import OutputFacts
     from archdsl.analysis.requirements import Requirements
     from archdsl.emit.graph import Diagram
+    from archdsl.emit.page import Page
+    from archdsl.recipe import Recipe
 
 Macs = Literal["exact", "torchinfo"]
 Format = Literal["table", "json", "csv"]
@@ -125,11 +127,31 @@ class Network:
         return facts_of_outputs(self.net)
 
     def check(self) -> tuple[Diagnostic, ...]:
-        """Warnings about a spec that compiles."""
+        """Warnings about a spec that compiles. Raises SpecError where its `train` section is wrong."""
         from archdsl.analysis.lint import warnings
-        from archdsl.expand.files import chain_of
 
-        return warnings(self.whole.net, chain_of(self.spec, self._loader).specs)
+        self.recipe()
+        return warnings(self.whole.net, self._chain.specs)
+
+    def recipe(self, *, digits: bool = False, **settings: Any) -> Recipe:
+        """How the spec says that it is trained.
+
+        settings: what overrides it, a str as an expression of the language; `augment={"flip": True}` for those inside
+        others. digits: the recipe for the embedded digits, whatever data the spec's is for. Raises SpecError.
+        """
+        from archdsl.recipe import recipe_of
+
+        given = {path: _given(".".join(path), value) for path, value in _flat(settings)}
+        return recipe_of(self.net.train, self._chain.specs, given, digits=digits)
+
+    @property
+    def files(self) -> tuple[Source, ...]:
+        """The files that the network is made from, the one that was asked for first."""
+        return (self.spec.span.source, *self._loader.sources)
+
+    @property
+    def _chain(self) -> Chain:
+        return chain_of(self.spec, self._loader)
 
     @undisturbed()
     def cost(self, macs: Macs = "exact") -> Cost:
@@ -194,6 +216,12 @@ class Network:
 
         return graph.draw(self.net, depth=depth, block=block)
 
+    def page(self) -> Page:
+        """The network as an interactive page, one file of HTML; shows itself in a notebook."""
+        from archdsl.emit.page import page
+
+        return page(self.net, self.files)
+
     def build(
         self,
         *,
@@ -223,12 +251,11 @@ class Network:
     def _spare(self) -> tuple[frozenset[str], frozenset[str]]:
         """The keys of the whole network, and the names of outputs that the spec has and the whole network doesn't."""
         from archdsl.analysis.state import state_dict
-        from archdsl.expand.files import chain_of
         from archdsl.expand.heads import unbuilt_heads
 
         whole = self.whole
         keys = frozenset(state_dict(whole.net) or ())
-        heads = frozenset(unbuilt_heads(chain_of(self.spec, self._loader).base, whole.net))
+        heads = frozenset(unbuilt_heads(self._chain.base, whole.net))
         return keys, heads - {key.partition(".")[0] for key in keys}
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -268,11 +295,32 @@ def _value(name: str, value: Any) -> Any:
         return number
     if not isinstance(value, str):
         return value
+    return _written("--set", name, value)
+
+
+def _written(option: str, name: str, value: str) -> Given:
+    """An option's value, an expression of the language."""
     from archdsl.expand.environment import Env, Session, Unit
     from archdsl.syntax.line import expression
     from archdsl.syntax.text_range import Text
 
-    text = Text(Source("--set", f"{name}={value}"), value, 1, len(name) + 2)
+    text = Text(Source(option, f"{name}={value}"), value, 1, len(name) + 2)
     env = Env(session=Session(trace=False, sizes={}), unit=Unit(""), builder=None, input=None, variables={})
     written = expression(text)
     return Given(evaluate(written, env), text.all(), written)
+
+
+def _given(name: str, value: Any) -> Given:
+    """A setting of a recipe; names and folders of data are taken as they are."""
+    if isinstance(value, str) and name != "data":
+        return _written("--recipe", name, value)
+    source = Source("--recipe", f"{name}={value}")
+    return Given(tuple(value) if isinstance(value, list) else value, Span(source, 1, 1, 1, len(source.text) + 1))
+
+
+def _flat(settings: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, (*above, key))
+        else:
+            yield (*above, key), value

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from archdsl.failure import Failure, WrongUsage
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
-    """Puts the content at `path`, text as UTF-8; what stood there stays until all of it is written.
+    """Puts the content at `path`, text as UTF-8; see `writing`."""
+    with writing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write into that takes its place at `path` when all of it is written; until then what stood there stays.
 
     A symbolic link is followed, and the permissions of an existing file are kept. Raises WrongUsage where the path
     can't be written to, Failure where the disk is full or broken.
     """
     # Devices and pipes (/dev/stdout) are written to, never replaced.
     target = Path(path).resolve()
-    data = content.encode() if isinstance(content, str) else content
     try:
         if target.exists() and not target.is_file():
-            target.write_bytes(data)
+            with target.open("wb") as file:
+                yield file
         else:
-            _replace(target, data)
+            yield from _beside(target)
     except OSError as error:
         raise explain(error, path) from error
 
 
-def _replace(target: Path, data: bytes) -> None:
+def _beside(target: Path) -> Iterator[BinaryIO]:
     mode = target.stat().st_mode & 0o777 if target.exists() else None
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
@@ -35,7 +45,7 @@ def _replace(target: Path, data: bytes) -> None:
     beside = target.with_name(f".{target.name[:100]}.{os.urandom(4).hex()}")
     try:
         with beside.open("xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if mode is not None:

@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+# So many objects that outlived their compilations are followed by a search for garbage among all of them: what joins
+# the oldest ones right away isn't counted by the collector, which would never search them.
+_MANY = 500_000
 _LOCK = Lock()
+_settled = 0
 _BEFORE: list[tuple[int, bool]] = []
 
 
@@ -34,7 +38,17 @@ def undisturbed() -> Iterator[None]:
             if not _BEFORE:
                 sys.setrecursionlimit(limit)
                 if gc.get_freeze_count() == 0:
-                    gc.freeze()
-                    gc.unfreeze()
+                    _settle()
                 if collecting:
                     gc.enable()
+
+
+def _settle() -> None:
+    """Makes what is there the oldest generation."""
+    global _settled
+    _settled += gc.get_count()[0]
+    gc.freeze()
+    gc.unfreeze()
+    if _settled > _MANY:
+        _settled = 0
+        gc.collect()

@@ -19,6 +19,7 @@ from typing import Any
 
 from measure import ROOT, TORCHVISION, Row, alternating, process, row, timed
 from modules import modules
+from training import training
 
 HERE = Path(__file__).parent
 
@@ -121,6 +122,7 @@ PARTS: dict[str, Callable[[int], list[Row]]] = {
     "depth": depth,
     "warm": warm_analysis,
     "modules": modules,
+    "training": training,
 }
 
 

@@ -24,15 +24,21 @@ settings.load_profile("archdsl")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--overwrite-golden", action="store_true", help="write the golden files anew")
     parser.addoption("--every-model", action="store_true", help="compare all of torchvision's models, not one a family")
+    parser.addoption("--browser", action="store_true", help="look at the interactive pages in Chromium too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps one model a family among the tests that run torchvision's: all of them take twenty minutes."""
-    if config.getoption("--every-model"):
-        return
-    left_out = [item for item in items if _another_of_its_family(item)]
-    items[:] = [item for item in items if item not in set(left_out)]
-    config.hook.pytest_deselected(items=left_out)
+    """Keeps one model a family among the tests that run torchvision's, and leaves those for a browser out.
+
+    All models take twenty minutes, and not every machine has a browser.
+    """
+    left_out = set()
+    if not config.getoption("--every-model"):
+        left_out |= {item for item in items if _another_of_its_family(item)}
+    if not config.getoption("--browser"):
+        left_out |= {item for item in items if item.path.name == "test_page_browser.py"}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
 
 
 def _another_of_its_family(item: pytest.Item) -> bool:

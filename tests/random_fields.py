@@ -10,9 +10,9 @@ from torch.nn.modules.batchnorm import _NormBase
 from archdsl.analysis.receptive import Fields
 from archdsl.compiler import Network
 from archdsl.dims import at
-from archdsl.ir import leaves
+from archdsl.ir import OpStep, leaves
 from archdsl.ops.base import Tiles
-from archdsl.ops.resize import PadOp
+from archdsl.ops.resize import PadOp, PixelShuffle, Upsample
 from archdsl.shape import SPATIAL
 
 # How many numbers of all the spoilt images together are run at most.
@@ -25,8 +25,9 @@ def fields_agree(network: Network) -> bool:
 
     Slice by slice the image is made NaN; what becomes NaN depends on it. A gradient would do, were there no steps
     whose gradient is zero at places: maxima, rectifiers. The statistics of norms, which see the whole map, don't count.
-    Attention multiplies what it masks with nothing, or nearly: there the slice gets other numbers instead, and what
-    stays as it is may still be in the field.
+    Attention multiplies what it masks with nothing, or nearly, and interpolation what lies exactly a grid step away:
+    there the slice gets other numbers instead, and what stays as it is may still be in the field. So it is where
+    channels become positions, since a field is that of all channels.
     """
     net = network.net
     fields = Fields(net)
@@ -35,7 +36,7 @@ def fields_agree(network: Network) -> bool:
     sizes = [int(at(size, net.sizes)) for size in net.input.sizes]
     if isinstance(field, str) or not field or max(sizes[1:]) * torch.Size(sizes).numel() > NUMBERS:
         return False
-    exact = not any(isinstance(leaf.step.facts.window, Tiles) for leaf in leaves(net.scope))
+    exact = not any(_sees_less(leaf.step) for leaf in leaves(net.scope))
     filled = any(isinstance(leaf.step.op, PadOp) and leaf.step.op.mode != "zeros" for leaf in leaves(net.scope))
     module = network.build().double().eval()
     for part in module.modules():
@@ -55,6 +56,11 @@ def fields_agree(network: Network) -> bool:
             elif not filled:
                 assert touched is None or low <= touched[0] <= touched[1] <= high, told
     return compared > 0
+
+
+def _sees_less(step: OpStep) -> bool:
+    interpolates = isinstance(step.op, Upsample) and step.op.mode in ("bilinear", "bicubic")
+    return interpolates or isinstance(step.op, PixelShuffle) or isinstance(step.facts.window, Tiles)
 
 
 def _spoilt(network: Network, module: nn.Module, sizes: list[int], place: int, exact: bool) -> torch.Tensor:

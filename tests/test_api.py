@@ -97,3 +97,15 @@ def test_threads_dont_disturb_each_other() -> None:
         thread.join()
     assert found == [expected] * 12
     assert (sys.getrecursionlimit(), gc.isenabled()) == before
+
+
+def test_a_compilation_leaves_nothing_for_the_collector() -> None:
+    """Objects in circles would stay: what is compiled joins the collector's oldest generation at once."""
+    for _ in range(2):
+        gc.collect()
+        network = archdsl.load("densenet121")
+        network.cost(), network.memory(), network.requirements(), network.summary()
+        assert network.source
+        del network
+        left = gc.collect()
+    assert left == 0

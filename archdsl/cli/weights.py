@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from archdsl import console
-from archdsl.cli.options import Head, Input, Set, Spec, Weights, settings
+from archdsl.cli.options import Head, Input, Set, Spec, Trained, Weights, settings
 from archdsl.failure import Failure, WrongUsage
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def weights(
 
 
 def predict(
-    spec: Spec,
+    spec: Trained,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="JPEG, PNG and other image files.")],
     *,
     weights: Weights = None,
@@ -49,17 +49,18 @@ def predict(
     set: Set = None,
 ) -> None:
     """Tells what images show: the most probable classes of each."""
-    if weights is None:
+    if weights is None and not Path(spec).is_dir():
         message = "without trained weights a network's answers are chance"
-        raise WrongUsage(message, help="`--weights FILE`, a .pth, .pt or .safetensors file or a URL")
-    import archdsl
-
-    network = archdsl.load(spec, input=input, **settings(set or ()))
+        raise WrongUsage(message, help="`--weights FILE`, or the folder of a run in place of the spec")
     from archdsl.runtime.predict import predict as predicted
+    from archdsl.train.trained import ready
 
+    network, file, prepared, classes = ready(spec, weights=weights, input=input, params=settings(set or ()))
+    assert file is not None
+    names = labels or classes
     good = []
     failed = False
-    for seen in predicted(network, images, weights=weights, device=device, top=top, labels=labels):
+    for seen in predicted(network, images, weights=file, device=device, top=top, labels=names, prepared=prepared):
         if seen.failure is not None:
             failed = True
             console.err(f"error: {seen.failure}")

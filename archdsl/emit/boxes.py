@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 from archdsl.emit import labels
-from archdsl.emit.labels import Places
+from archdsl.emit.labels import Names, Places
 from archdsl.ir import CallStep, LoopStep, OpStep, Scope, Step
 
 # By the kinds of op: a main op with what follows it, or a norm in front of it.
@@ -42,38 +42,119 @@ def chain(scope: Scope) -> list[OpStep] | None:
     return steps
 
 
-def contents(scope: Scope) -> tuple[str, ...]:
-    """What a small container holds, a line for each box; nothing where that is too much to say."""
+def contents(scopes: Sequence[Scope], names: Names = labels.NOBODY) -> tuple[str, ...]:
+    """What a small container holds, a line for each box; nothing where that is too much to say.
+
+    scopes: one, or those that are drawn as one with it.
+    """
+    scope = scopes[0]
     if scope.kind != "container":
         return ()
     lines = []
     for part in parts(scope, readers(scope), False):
         first = part[0]
         if isinstance(first, OpStep):
-            ops = [step.op for step in part if isinstance(step, OpStep)]
-            lines.append(labels.call(next((op for op in ops if op.kind in MAIN), ops[0])))
-        elif _inner(first) is not None:
+            ops = [step for step in part if isinstance(step, OpStep)]
+            main = next((step for step in ops if step.op.kind in MAIN), ops[0])
+            lines.append(labels.call([step.op for step in same(scopes, main, OpStep)], names))
+        elif called(first) is not None:
             calls = [entered(step, {}) for step in part]
-            lines.append(labels.times(sum(one.times for one in calls), labels.block(calls[0].call) or calls[0].first))
+            peers = calls_of(scopes, first)
+            lines.append(labels.times(sum(one.times for one in calls), labels.block(peers, names) or calls[0].first))
     return tuple(lines) if len(lines) <= LINES else ()
+
+
+def calls_of(scopes: Sequence[Scope], step: Step) -> list[CallStep]:
+    """The calls that a step of several scopes drawn as one is."""
+    calls = [called(one) for one in same(scopes, step, (CallStep, LoopStep))]
+    return [call for call in calls if call]
+
+
+AnyStep = TypeVar("AnyStep", bound=Step)
+
+
+def same(scopes: Sequence[Scope], step: Step, kind: type[AnyStep] | tuple[type[AnyStep], ...]) -> list[AnyStep]:
+    """A step of the first of several scopes that are drawn as one, in each of them."""
+    place = next(k for k, one in enumerate(scopes[0].steps) if one is step)
+    found = [scope.steps[place] for scope in scopes]
+    assert all(isinstance(one, kind) for one in found)
+    return cast("list[AnyStep]", found)
 
 
 def readers(scope: Scope) -> Counter[int]:
     """How often each value is read; what comes in or out of a scope beside the main line is read elsewhere too."""
-    readers = Counter(value for step in scope.steps for value in (*step.inputs, *step.outputs[1:]))
+    readers = Counter(value for step in scope.steps for value in (*read_by(scope, step), *step.outputs[1:]))
     readers.update((*scope.results, *scope.inputs[1:]))
     return readers
 
 
+def read_by(scope: Scope, step: Step) -> tuple[int, ...]:
+    """The values that a step takes: a parameter's stand for its place only."""
+    if isinstance(step, OpStep) and "" in step.facts.weights:
+        shapes = tuple(scope.shapes[value] for value in step.inputs)
+        return () if step.op.lower(shapes).parameter else step.inputs
+    return step.inputs
+
+
 def _joins(part: list[Step], step: Step) -> bool:
     """Whether a step is drawn into one box with the steps in front of it."""
-    if step.inputs != part[-1].outputs:
+    if step.inputs != part[-1].outputs or (isinstance(step, OpStep) and "" in step.facts.weights):
         return False
     if isinstance(step, OpStep):
         kinds = [one.op.kind for one in part if isinstance(one, OpStep)]
         return bool(kinds) and _one_box(kinds, step.op.kind)
-    before, call = _inner(part[-1]), _inner(step)
-    return before is not None and call is not None and before.scope is call.scope and before.scope.kind == "block"
+    before, call = called(part[-1]), called(step)
+    return before is not None and call is not None and before.scope.kind == "block" and alike(before, call)
+
+
+def alike(one: CallStep, other: CallStep) -> bool:
+    """Whether two calls look the same: the same scope, or a block of the same structure, shapes and shown arguments.
+
+    Drop rates that grow along the depth aren't shown.
+    """
+    left, right = one.scope, other.scope
+    if left is right:
+        return True
+    same = left.kind == right.kind and left.name == right.name and left.shapes == right.shapes
+    return same and labels.block([one]) == labels.block([other]) and signature(left, {}) == signature(right, {})
+
+
+Signature = tuple[Any, ...]
+
+
+def signature(scope: Scope, known: dict[Scope, Signature]) -> Signature:
+    """What scopes have in common that can be drawn as one: the same steps, with other numbers."""
+    if scope not in known:
+        known[scope] = (scope.results, *(_signature(step, known) for step in scope.steps))
+    return known[scope]
+
+
+def _signature(step: Step, known: dict[Scope, Signature]) -> Signature:
+    if isinstance(step, OpStep):
+        return (step.op.name, step.name, step.inputs, step.outputs, step.unused)
+    inner = signature(step.scope, known)
+    if isinstance(step, CallStep):
+        return (step.scope.kind, step.scope.name, step.name, step.inputs, step.outputs, inner)
+    return (step.times if isinstance(step, LoopStep) else step.mode, step.inputs, step.outputs, inner)
+
+
+def pairs(found: list[list[Step]], k: int, read: Counter[int]) -> int:
+    """How often two calls of blocks in a row stand there in turns, from one place among the parts of a scope on."""
+    if k + 3 >= len(found):
+        return 1
+    two = [called(part[0]) for part in found[k : k + 2]]
+    count = 1
+    while True:
+        first = found[k + 2 * count - 1]
+        ahead = found[k + 2 * count : k + 2 * count + 2]
+        if len(ahead) < 2 or not all(one and one.scope.kind == "block" for one in two):
+            return count
+        for before, part, like in zip((first, ahead[0]), ahead, two, strict=True):
+            call = called(part[0])
+            on = part[0].inputs == before[-1].outputs and read[before[-1].outputs[0]] == 1
+            if call is None or like is None or not on or not alike(like, call) or len(part) > 1:
+                return count
+        count += 1
 
 
 def _one_box(kinds: list[str], kind: str) -> bool:
@@ -93,7 +174,7 @@ def repeated_call(step: Step) -> bool:
     return isinstance(inner, CallStep) and inner.inputs == step.scope.inputs and inner.outputs == step.scope.results
 
 
-def _inner(step: Step) -> CallStep | None:
+def called(step: Step) -> CallStep | None:
     """The call that a step is, or that a loop repeats."""
     if isinstance(step, LoopStep) and repeated_call(step):
         step = step.scope.steps[0]

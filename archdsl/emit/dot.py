@@ -1,4 +1,4 @@
-"""A diagram as Graphviz, and as the pictures that Graphviz makes of it."""
+"""A diagram as a graph of Graphviz, for those who draw on with its tools."""
 
 from __future__ import annotations
 
@@ -6,107 +6,70 @@ from typing import TYPE_CHECKING
 
 from archdsl.emit.graph import Cluster, Diagram, Edge, Node
 from archdsl.emit.labels import times
+from archdsl.emit.picture.themes import THEMES, Theme
 
 if TYPE_CHECKING:
     from graphviz import Digraph
 
-# Okabe and Ito's palette, which people with any kind of colour vision can tell apart: outline, and a tint to fill with.
-COLOURS = {
-    "conv": ("#0072B2", "#CCE3F0"),
-    "linear": ("#D55E00", "#F7DFCC"),
-    "attention": ("#7A4A9E", "#E5DBEC"),
-    "pool": ("#009E73", "#CCECE3"),
-    "norm": ("#B8A800", "#FBF7CB"),
-    "activation": ("#E69F00", "#FAECCC"),
-    "merge": ("#CC79A7", "#F5E4ED"),
-    "dropout": ("#777777", "#E8E8E8"),
-    "shape": ("#56B4E9", "#EAF6FD"),
-    "other": ("#777777", "#F2F2F2"),
-    "block": ("#333333", "#FFFFFF"),
-    "input": ("#333333", "#FFFFFF"),
-    "output": ("#333333", "#FFFFFF"),
-}
-NAMES = {"conv": "convolution", "pool": "pooling", "norm": "normalisation", "shape": "reshaping"}
-FRAMES = ("#F7F7F7", "#EFEFEF")
-FONT, INK, QUIET, LINE, SKIP = "Helvetica", "#1A1A1A", "#555555", "#555555", "#999999"
-# Boxes are made for letters of 13 points and written in smaller ones: fonts that stand in for Helvetica are wider.
-SIZE, SMALL = 13, 11
 
-
-def text(diagram: Diagram) -> str:
-    """The graph in the language of Graphviz."""
+def digraph(diagram: Diagram, theme: Theme = THEMES["light"], *, down: bool = True) -> Digraph:
+    """The graph, from the top to the bottom or from left to right."""
     from graphviz import Digraph
 
+    font = {"fontname": "Helvetica", "fontcolor": theme.ink}
     graph = Digraph("network")
-    graph.attr(
-        rankdir="TB", ordering="out", nodesep="0.3", ranksep="0.32", bgcolor="white", fontname=FONT, fontsize=str(SIZE)
-    )
-    graph.attr("node", fontname=FONT, fontsize=str(SIZE), fontcolor=INK, style="filled,rounded", shape="box")
-    graph.attr("edge", fontname=FONT, fontsize=str(SMALL), fontcolor=QUIET, color=LINE, arrowsize="0.6")
-    _members(graph, diagram, diagram.members, [0], 0)
-    passed = {edge.target for edge in diagram.edges if edge.skip}
+    graph.attr(rankdir="TB" if down else "LR", bgcolor=theme.ground or "transparent", ordering="out", **font)
+    graph.attr("node", shape="box", style="filled,rounded", fontsize="12", **font)
+    graph.attr("edge", color=theme.line, fontsize="10", arrowsize="0.6", **font)
+    _members(graph, diagram, theme, diagram.members, [0])
     for edge in diagram.edges:
-        style = {"weight": _weight(edge, diagram, passed)}
-        if edge.label:
-            style["label"] = _escaped(f" {edge.label} ")
-        if edge.skip:
-            style |= {"color": SKIP, "penwidth": "1.6"}
-        if edge.aside:
-            style["style"] = "dashed"
-        graph.edge(f"n{edge.source}", f"n{edge.target}", **style)
-    source: str = graph.source
-    return source
-
-
-def _weight(edge: Edge, diagram: Diagram, passed: set[int]) -> str:
-    """How straight and short an edge is to be: the main line is, what passes by or aside goes around it."""
-    if edge.skip or edge.aside:
-        return "1"
-    # Branches that meet hang from where they part, their ends left to be long.
-    meets = diagram.nodes[edge.target].form == "join" and edge.target not in passed
-    return "2" if meets else "1000"
+        graph.edge(f"n{edge.source}", f"n{edge.target}", **_look_of_edge(edge, theme))
+    return graph
 
 
 def _members(
-    graph: Digraph, diagram: Diagram, members: tuple[int | Cluster, ...], count: list[int], level: int
+    graph: Digraph, diagram: Diagram, theme: Theme, members: tuple[int | Cluster, ...], count: list[int]
 ) -> None:
     for member in members:
         if isinstance(member, int):
             node = diagram.nodes[member]
-            graph.node(f"n{node.id}", **_look(node))
+            graph.node(f"n{node.id}", **_look_of_node(node, theme))
             continue
         count[0] += 1
-        with graph.subgraph(name=f"cluster_{count[0]}") as inner:
-            style = "filled,rounded,dashed" if member.aside else "filled,rounded"
-            colours = {"color": "#BBBBBB", "fillcolor": FRAMES[level % 2], "fontcolor": QUIET}
-            title, tooltip = _escaped(member.title), _escaped(member.tooltip)
-            inner.attr(label=title, tooltip=tooltip, style=style, labeljust="l", margin="10", **colours)
-            _members(inner, diagram, member.members, count, level + 1)
+        with graph.subgraph(name=f"cluster_{count[0]}") as inside:
+            inside.attr(
+                label=_plain(times(member.times, member.title)),
+                style="rounded,dashed" if member.aside else "rounded",
+                color=theme.frame,
+                labeljust="l",
+                tooltip=_plain(member.tooltip),
+            )
+            _members(inside, diagram, theme, member.members, count)
 
 
-def _look(node: Node) -> dict[str, str]:
-    colour, fill = COLOURS[node.kind]
-    title = times(node.times, node.title)
-    look = {"color": colour, "fillcolor": fill, "style": "filled,rounded", "tooltip": _escaped(node.tooltip)}
-    look["label"] = _escaped("\n".join((title, *node.details)))
+def _look_of_node(node: Node, theme: Theme) -> dict[str, str]:
+    label = "\n".join((times(node.times, node.title), *node.details))
+    look = {"label": _plain(label), "tooltip": _plain(node.tooltip)}
+    if node.kind not in theme.kinds:
+        return look | {"shape": "plain", "style": "solid"}
+    look["color"], look["fillcolor"] = theme.kinds[node.kind]
     if node.form == "join" and len(node.title) == 1:
-        look |= {"shape": "circle", "style": "filled", "fixedsize": "true", "width": "0.3", "fontsize": "16"}
-    elif node.form == "join":
-        look |= {"shape": "box", "style": "filled,rounded", "height": "0.28", "margin": "0.14,0.03"}
-    elif node.form in ("input", "output"):
-        look |= {"shape": "box", "style": "rounded", "penwidth": "0", "margin": "0.12,0.04"}
-    else:
-        look |= {"margin": "0.24,0.07", "height": "0.35"}
-    if node.form == "block":
-        look["penwidth"] = "1.5"
+        look |= {"shape": "circle", "fixedsize": "true", "width": "0.3"}
     if node.aside:
-        look["style"] = f"{look['style']},dashed"
+        look["style"] = "filled,rounded,dashed"
     return look
 
 
-def _escaped(text: str) -> str:
-    """Text that says itself: no escapes, no entities, no HTML."""
-    from graphviz import nohtml
+def _look_of_edge(edge: Edge, theme: Theme) -> dict[str, str]:
+    look = {"label": _plain(edge.label)} if edge.label else {}
+    # What passes by goes around the main line, which stays straight.
+    look |= {"color": theme.skip, "constraint": "false"} if edge.skip else {"weight": "10"}
+    return look | {"style": "dashed"} if edge.aside else look
 
-    plain: str = nohtml(text.replace("&", "&amp;").replace("\\", "\\\\").replace("\n", "\\n"))
-    return plain
+
+def _plain(text: str) -> str:
+    """Text that says itself: no escapes of Graphviz's, no entities, nothing that it would read as HTML."""
+    from graphviz import escape
+
+    escaped: str = escape(text.replace("&", "&amp;"))
+    return escaped.replace("\n", "\\n")

@@ -7,12 +7,16 @@ every step is a node and every tensor an edge.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from archdsl.failure import WrongUsage
 from archdsl.ir import CallStep, LoopStep, Net, OpStep, Output, Scope
+from archdsl.shape import Shape
 from archdsl.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
 
 # The default is the deepest look that has no more nodes than READABLE. Where one less deep tells something already
 # (has TELLING nodes), it has no more than LONGEST one behind the other: a picture many times as high as wide fits on
@@ -20,19 +24,25 @@ from archdsl.suggest import did_you_mean
 READABLE = 60
 LONGEST = 32
 TELLING = 10
+# Where blocks recur, which are drawn beside the network, that has no more nodes than this.
+BESIDE = 25
 # Above this many steps repetitions stay folded even at the full depth.
 UNFOLDED = 20_000
 
 Form = Literal["input", "op", "join", "block", "output"]
-Format = Literal["svg", "png", "pdf", "dot", "mmd"]
-FORMATS: tuple[Format, ...] = ("svg", "png", "pdf", "dot", "mmd")
+Direction = Literal["down", "right"]
+Fit = Literal["slide", "column"]
+ThemeName = Literal["light", "dark", "print", "transparent"]
+PICTURES = ("svg", "png", "pdf")
+FORMATS = (*PICTURES, "dot", "mmd")
 
 
 class Node(NamedTuple):
     """A box. title and details are its lines; kind is that of its main op, or `block`; times: how
     often it stands in a row.
 
-    aside: it belongs to a side head, or to nothing that is computed.
+    aside: it belongs to a side head, or to nothing that is computed. params: of one of them; macs too, 0 where they
+    depend on an open size; shape: of what it gives.
     """
 
     id: int
@@ -43,6 +53,9 @@ class Node(NamedTuple):
     tooltip: str
     times: int = 1
     aside: bool = False
+    params: int = 0
+    macs: int = 0
+    shape: Shape | None = None
 
 
 class Edge(NamedTuple):
@@ -56,43 +69,80 @@ class Edge(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """A frame around nodes and further frames, in the order of execution."""
+    """A frame around nodes and further frames, in the order of execution; times: how often it stands in a row."""
 
     title: str
     tooltip: str
     members: tuple[int | Cluster, ...]
     aside: bool = False
+    times: int = 1
 
 
 class Diagram(NamedTuple):
-    """A drawing of a network, ready to be rendered; nodes are numbered by their place."""
+    """A drawing of a network, ready to be rendered; nodes are numbered by their place.
+
+    about: a line below its name; figures: the insides of blocks that stand in it several times.
+    """
 
     name: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     members: tuple[int | Cluster, ...]
+    about: str = ""
+    figures: tuple[Diagram, ...] = ()
 
-    def render(self, format: str) -> bytes:
+    def render(
+        self,
+        format: str,
+        *,
+        theme: ThemeName = "light",
+        direction: Direction = "down",
+        fit: Fit = "slide",
+        numbers: bool = False,
+    ) -> bytes:
         """The picture as a file: svg, png, pdf, dot (Graphviz) or mmd (Mermaid).
 
-        Raises WrongUsage for another format or where its renderer isn't installed.
+        theme: light, dark, print (grey) or transparent. direction: where tensors flow, down or right. fit: `slide` has
+        the proportions of a screen, `column` is as narrow as may be. numbers: parameters and MACs in the boxes. Raises
+        WrongUsage for something else, or where there is no font to draw a PNG with.
         """
-        if format not in FORMATS:
-            known = ", ".join(f".{name}" for name in FORMATS)
-            wanted = f"`.{format}`" if format else "without a suffix"
-            raise WrongUsage(f"can't tell what to draw {wanted}", help=f"the name must end in one of {known}")
+        one_of("format", format, FORMATS)
+        one_of("direction", direction, get_args(Direction))
+        one_of("fit", fit, get_args(Fit))
+        from archdsl.emit.picture import themes
+
+        colours, down = themes.theme(theme), direction == "down"
         if format == "mmd":
             from archdsl.emit import mermaid
 
-            return mermaid.text(self).encode()
-        from archdsl.emit import dot, layout, svg
-
+            return mermaid.text(self, colours, down=down).encode()
         if format == "dot":
-            return dot.text(self).encode()
-        if format == "pdf":
-            return layout.pdf(dot.text(self))
-        picture = svg.svg(self)
-        return picture.encode() if format == "svg" else svg.png(picture)
+            source: str = self.graphviz(theme=theme, direction=direction).source
+            return source.encode()
+        from archdsl.emit.picture.compose import compose
+        from archdsl.emit.picture.files import written
+
+        return written(compose(self, colours, down=down, numbers=numbers, slide=fit == "slide"), format)
+
+    def graphviz(self, *, theme: ThemeName = "light", direction: Direction = "down") -> Digraph:
+        """The graph as an object of the package `graphviz`, to change and to lay out with its tools."""
+        from archdsl.emit import dot
+        from archdsl.emit.picture import themes
+
+        one_of("direction", direction, get_args(Direction))
+        return dot.digraph(self, themes.theme(theme), down=direction == "down")
+
+    def volumes(self, format: str, *, theme: ThemeName = "light") -> bytes:
+        """The main line as feature maps in perspective, in a file: svg, png or pdf.
+
+        Raises WrongUsage for another format or theme, and where sizes are left open.
+        """
+        one_of("format", format, PICTURES)
+        from archdsl.emit.picture import themes
+        from archdsl.emit.picture.files import written
+        from archdsl.emit.picture.volumes import volumes
+
+        return written(volumes(self, themes.theme(theme)), format)
 
     def _repr_svg_(self) -> str:
         return self.render("svg").decode()
@@ -107,30 +157,49 @@ class Diagram(NamedTuple):
                 waiting += reversed(member.members)
 
 
+def one_of(what: str, value: str, known: Sequence[str]) -> None:
+    """Raises WrongUsage for a value that isn't known."""
+    if what == "format" and value not in known:
+        names = ", ".join(f".{name}" for name in known)
+        wanted = f"`.{value}`" if value else "without a suffix"
+        raise WrongUsage(f"can't tell what to draw {wanted}", help=f"the name must end in one of {names}")
+    if value not in known:
+        raise WrongUsage(f"there is no {what} {value!r}", help=f"it is one of {', '.join(known)}")
+
+
 def draw(net: Net, *, depth: int | None = None, block: str | None = None) -> Diagram:
     """The network's graph, or that of the first instance of a block.
 
     depth: levels of names shown; None is the deepest look with at most 60 nodes. Raises WrongUsage for a block that the
     network doesn't have.
     """
+    from archdsl.emit.figures import insides, recurring
+    from archdsl.emit.labels import Names
     from archdsl.emit.walk import Walk
 
     scope, path, name = net.scope, "", net.name
     if block is not None:
         scope, path = _first(net, block)
         name = f"{block} ({path.removesuffix('.')} of {net.name})"
-    outputs = net.outputs if block is None else _outputs(scope)
+    outputs = net.outputs if block is None else outputs_of(scope)
     deepest = levels(scope)
+    names = Names({}, net.sizes if net.concrete else {})
     if depth is not None:
-        full = depth >= deepest
-        return Walk(net, full and _steps(scope) <= UNFOLDED).diagram(name, scope, path, outputs, depth)
-    found = Walk(net, False).diagram(name, scope, path, outputs, 0)
+        walk = Walk(net, depth >= deepest and _steps(scope) <= UNFOLDED, names)
+        diagram = walk.diagram(name, scope, path, outputs, depth)
+        return diagram._replace(figures=insides(net, walk.closed, READABLE - len(diagram.nodes)))
+    shut = recurring(scope)
+    walk = Walk(net, False, names)
+    found = walk.diagram(name, scope, path, outputs, 0)
     for deeper in range(1, deepest + 1):
-        diagram = Walk(net, False).diagram(name, scope, path, outputs, deeper)
-        if len(diagram.nodes) > READABLE or (_length(diagram) > LONGEST and len(found.nodes) >= TELLING):
+        further = Walk(net, False, names, shut=shut)
+        diagram = further.diagram(name, scope, path, outputs, deeper)
+        if len(diagram.nodes) > (BESIDE if shut else READABLE) or (
+            _length(diagram) > LONGEST and len(found.nodes) >= TELLING
+        ):
             break
-        found = diagram
-    return found
+        found, walk = diagram, further
+    return found._replace(figures=insides(net, walk.closed, READABLE - len(found.nodes)))
 
 
 def levels(scope: Scope) -> int:
@@ -171,7 +240,7 @@ def _length(diagram: Diagram) -> int:
     return max(before)
 
 
-def _outputs(scope: Scope) -> tuple[Output, ...]:
+def outputs_of(scope: Scope) -> tuple[Output, ...]:
     """What leaves a block: its result, what others reach into it for, and its side heads."""
     inner = tuple(Output(name, k, "always") for k, name in enumerate(("output", *scope.taps)))
     return inner + tuple(Output(side.name, k, side.mode) for k, side in enumerate(scope.sides, len(inner)))

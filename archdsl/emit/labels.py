@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from archdsl.dims import Dim, at, prod
-from archdsl.ir import CallStep, LoopStep, Name, Net, OpStep, Scope
+from archdsl.dims import Dim, Sym, at
+from archdsl.ir import CallStep, Name, Net
 from archdsl.ops.base import Op
 from archdsl.ops.settings import show
 from archdsl.shape import Shape
@@ -62,15 +62,73 @@ def _size(size: Dim) -> str:
     return f"({text})" if " " in text else text
 
 
-def call(op: Op) -> str:
-    """`conv 7×7, 64, stride 2`: the values, and the settings that change what the op does to a shape."""
-    values = op.values()
-    words = [_value(getattr(op, key)) for key in values if getattr(op, key) is not None]
+class Names(NamedTuple):
+    """What stands for numbers that differ between several scopes drawn as one: the block's parameters.
+
+    values: parameter -> its value in each of them. sizes: those of the network's input, where they are given.
+    """
+
+    values: Mapping[str, tuple[Any, ...]]
+    sizes: Mapping[str, int] = {}
+
+    def say(self, values: tuple[Any, ...]) -> str:
+        """What all of them are, or what it is called: `64`, `width`, `4 · width`; three dots where it is neither."""
+        if len(set(values)) == 1:
+            return _value(_known(values[0], self.sizes))
+        plain = tuple(map(_plain, values))
+        # Several steps of each scope may be drawn as one, too.
+        known = {name: tuple(map(_plain, one)) * (len(values) // len(one)) for name, one in self.values.items()}
+        same = next((name for name, one in known.items() if one == plain), None)
+        if same:
+            return same
+        multiples = [(factor, name) for name, one in known.items() if (factor := _factor(plain, one))]
+        parts = [(factor, name) for name, one in known.items() if (factor := _factor(one, plain))]
+        if multiples:
+            factor, name = min(multiples)
+            return f"{factor} · {name}"
+        return f"{min(parts)[1]} / {min(parts)[0]}" if parts else "…"
+
+
+def _known(value: Any, sizes: Mapping[str, int]) -> Any:
+    """A value with the input's sizes put in."""
+    if type(value) is tuple:
+        return tuple(_known(one, sizes) for one in value)
+    return at(value, sizes) if sizes and isinstance(value, Sym) else value
+
+
+def _plain(value: Any) -> Any:
+    """A square size as the one number that it may be written as."""
+    return value[0] if isinstance(value, Sides) and len(set(value)) == 1 else value
+
+
+def _factor(values: tuple[Any, ...], others: tuple[Any, ...]) -> int:
+    """The whole number by which all others are multiplied; 0 where there is none."""
+    if not all(type(value) is int and value > 0 for value in (*values, *others)):
+        return 0
+    factor: int = values[0] // others[0]
+    return factor if all(value == factor * other for value, other in zip(values, others, strict=True)) else 0
+
+
+NOBODY = Names({})
+
+
+def call(ops: Sequence[Op], names: Names = NOBODY) -> str:
+    """`conv 7×7, 64, stride 2`: the values, and the settings that change what the op does to a shape.
+
+    ops: one, or as many of the same name as are drawn as one.
+    """
+    op, values = ops[0], ops[0].values()
+    words = [names.say(_all(ops, key)) for key in values if getattr(op, key) is not None]
     for key, field in op.settings().items():
-        value = getattr(op, key)
-        if key not in values and value != field.default and _shapes(key, value):
-            words.append(f"{key} {_value(value)}")
+        given = _all(ops, key)
+        if key not in values and any(value != field.default and _shapes(key, value) for value in given):
+            said = names.say(given)
+            words.append(f"{key} {said}" if said != key else key)
     return f"{op.name} {', '.join(words)}" if words else op.name
+
+
+def _all(ops: Sequence[Op], key: str) -> tuple[Any, ...]:
+    return tuple(getattr(op, key) for op in ops)
 
 
 def _shapes(key: str, value: Any) -> bool:
@@ -89,40 +147,21 @@ def settings(op: Op) -> str:
     return f"{op.name}: {', '.join(words)}" if words else op.name
 
 
-def block(step: CallStep) -> str:
+def block(steps: Sequence[CallStep], names: Names = NOBODY) -> str:
     """`inception 64, 96, 128, 16, 32, 32`: a block's name with its values and the settings given."""
-    scope = step.scope
+    scope = steps[0].scope
     if scope.kind != "block":
         return ""
-    given = dict(step.arguments)
-    words = [
-        _value(given[key])
-        for key, default in scope.params
-        if default is None and key in given and not isinstance(given[key], float)
-    ]
-    words += [
-        f"{key} {_value(given[key])}"
-        for key, default in scope.params
-        if default is not None and key in given and isinstance(given[key], int) and show(given[key]) != default
-    ]
+    given = [dict(step.arguments) for step in steps]
+    words = []
+    for key, default in scope.params:
+        if not all(key in one for one in given):
+            continue
+        values = tuple(one[key] for one in given)
+        if default is None:
+            words += [] if isinstance(values[0], float) else [names.say(values)]
+        elif any(isinstance(value, int) and show(value) != default for value in values):
+            said = names.say(values)
+            words.append(f"{key} {said}" if said != key else key)
     short = ", ".join(words)
     return f"{scope.name} {short}".rstrip() if len(short) <= 40 else scope.name
-
-
-def parameters(net: Net, scope: Scope, known: dict[Scope, int]) -> int:
-    """Trainable scalars of everything inside; `known` remembers what was counted."""
-    if scope not in known:
-        known[scope] = sum(
-            weights(net, step)
-            if isinstance(step, OpStep)
-            else parameters(net, step.scope, known) * (step.times if isinstance(step, LoopStep) else 1)
-            for step in scope.steps
-        )
-    return known[scope]
-
-
-def weights(net: Net, step: OpStep) -> int:
-    """Trainable scalars of one step."""
-    total = net.at(sum(prod(sizes) for sizes in step.facts.weights.values()))
-    assert isinstance(total, int)
-    return total

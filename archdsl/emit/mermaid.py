@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from archdsl.emit.dot import COLOURS
 from archdsl.emit.graph import Cluster, Diagram, Edge, Node
 from archdsl.emit.labels import times
+from archdsl.emit.picture.themes import THEMES, Theme
 
 
-def text(diagram: Diagram) -> str:
+def text(diagram: Diagram, theme: Theme = THEMES["light"], *, down: bool = True) -> str:
     """The graph in the language of Mermaid."""
-    lines = ["flowchart TD"]
+    lines = ["flowchart TD" if down else "flowchart LR"]
     _members(diagram, diagram.members, lines, [0], 1)
     lines += [f"  {_edge(edge)}" for edge in diagram.edges]
     kinds = {node.kind for node in diagram.nodes}
     lines += [
-        f"  classDef {kind} fill:{fill},stroke:{line},color:#1A1A1A"
-        for kind, (line, fill) in COLOURS.items()
+        f"  classDef {kind} fill:{fill},stroke:{line},color:{theme.ink}"
+        for kind, (line, fill) in theme.kinds.items()
         if kind in kinds
     ]
     return "\n".join(lines) + "\n"
@@ -30,7 +30,7 @@ def _members(
             lines.append(indent + _node(diagram.nodes[member]))
             continue
         count[0] += 1
-        lines.append(f'{indent}subgraph c{count[0]}["{_escaped(member.title)}"]')
+        lines.append(f'{indent}subgraph c{count[0]}["{_escaped(times(member.times, member.title))}"]')
         _members(diagram, member.members, lines, count, level + 1)
         lines.append(f"{indent}end")
 
@@ -38,7 +38,8 @@ def _members(
 def _node(node: Node) -> str:
     label = "<br/>".join(map(_escaped, (times(node.times, node.title), *node.details)))
     left, right = {"input": ("([", "])"), "output": ("([", "])"), "join": ("((", "))")}.get(node.form, ("[", "]"))
-    return f'n{node.id}{left}"{label}"{right}:::{node.kind}'
+    style = "" if node.form in ("input", "output") else f":::{node.kind}"
+    return f'n{node.id}{left}"{label}"{right}{style}'
 
 
 def _edge(edge: Edge) -> str:

@@ -246,6 +246,7 @@ class Builder:
             params=params,
             taps=tuple(taps),
         )
+        self.remakes.clear()  # which know their builder: a circle
         # A block's scope is remembered by its arguments already.
         if self.session.trace or self.kind == "block":
             return scope

@@ -84,6 +84,7 @@ class Session:
         "sizes",
         "templates",
         "trace",
+        "units",
         "written",
     )
 
@@ -93,6 +94,7 @@ class Session:
         self.ops = ops
         self.decided: set[str] = set()
         self.distinct = 0
+        self.units: list[Unit] = []  # of the file and of those that it uses
         self.macros = 0  # how many have been put in
         self.memo: dict[Any, Any] = {}
         self.scopes: dict[Any, Any] = {}
@@ -107,6 +109,15 @@ class Session:
         self.active: list[BlockDef] = []  # the blocks and macros being expanded, outermost first
         self.resolve: Callable[[StepPath, Env], Shape]
         self.expand: Callable[[Body, Env], None]
+
+    def close(self) -> None:
+        """Lets go of everything: what it keeps refers to it, and such circles would wait long for the collector."""
+        for kept in (self.memo, self.scopes, self.op_cache, self.init_cache, self.alive, self.params, self.templates):
+            kept.clear()
+        self.alive_reads.clear()
+        for unit in self.units:
+            unit.definitions.clear()
+            unit.defaults = unit.inits = ()
 
     def keep(self, *keys: Any) -> None:
         """Keeps objects alive whose identity is part of a cache's key."""

@@ -33,6 +33,11 @@ class Loader:
             self._known[path] = self._read(self._load(path))
         return self._known[path]
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The files that were read so far, but the first one."""
+        return tuple(spec.span.source for spec in self._known.values())
+
     def _find(self, name: str, beside: Span) -> Path:
         folder = Path(beside.source.name).parent
         here = [path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]

@@ -83,6 +83,22 @@ def _expand(
     shape, sizes = read_input(asked)
     session = Session(trace=trace, sizes=sizes)
     session.resolve, session.expand = shape_of_step, expand_body
+    try:
+        return _in_session(session, chain, loader, given, asked, shape, fixed)
+    finally:
+        session.close()
+
+
+def _in_session(
+    session: Session,
+    chain: Chain,
+    loader: Loader,
+    given: Mapping[str, Any],
+    asked: SizeLiteral,
+    shape: Shape,
+    fixed: frozenset[str],
+) -> tuple[Net, frozenset[str]]:
+    base, trace, sizes = chain.base, session.trace, session.sizes
     unit = unit_of(base, session, loader)
     written = _parameters(chain, session, unit, given)
     session.written = written
@@ -122,6 +138,7 @@ def _expand(
         train=_section(chain, "train", env),
         preprocess=_section(chain, "preprocess", env),
     )
+    env.defaults = env.inits = ()  # which hold their place, this one: another circle
     return net, frozenset(session.decided & {python_name(name) for name in values}) - fixed
 
 
@@ -156,6 +173,7 @@ def _place(session: Session, unit: Unit, variables: dict[str, Any]) -> Env:
 def unit_of(spec: Spec, session: Session, loader: Loader, active: tuple[Span, ...] = ()) -> Unit:
     """A file's definitions, with those of the files that it uses. Raises SpecError."""
     unit = Unit(spec.span.source.name)
+    session.units.append(unit)
     for name in spec.use:
         library = loader.named(name, mention(spec.span, name, "use"))
         if any(library.span.source.name == span.source.name for span in (*active, spec.span)):

@@ -276,7 +276,8 @@ class Op:
                     raise OpError(f"`{self.name}` needs a value for `{key}`", setting=key, code="missing-value")
                 values[key] = spec.default
         self.validate()
-        self._hash = hash(self.key())
+        # In the order of declaration: equal ops have one hash, in whatever order a call gave their settings.
+        self._hash = hash((self.name, *map(values.__getitem__, fields)))
 
     @classmethod
     def settings(cls) -> dict[str, Field]:
@@ -327,9 +328,6 @@ class Op:
                 help=self.axes_help,
             )
         return shape
-
-    def key(self) -> tuple[Any, ...]:
-        return (self.name, *self.__dict__.items())
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__

@@ -47,14 +47,16 @@ def predict(
     weights: str | Path,
     device: str = "cpu",
     top: int = 5,
-    labels: str | Path | None = None,
+    labels: str | Path | Sequence[str] | None = None,
+    prepared: preprocess.Preprocess | None = None,
 ) -> Iterator[Seen]:
     """The `top` most probable classes of each image, in the order of the paths.
 
-    labels: a file of class names, one a line; ImageNet's for a network of 1,000 classes without one. Raises WrongUsage,
-    Failure before the first image; what is wrong with one image stands in its result.
+    labels: the classes' names, or a file with one a line; ImageNet's for a network of 1,000 classes without either.
+    prepared: what images go through, if it isn't the spec's `preprocess`. Raises WrongUsage, Failure before the first
+    image; what is wrong with one image stands in its result.
     """
-    prepared = preprocess.of(network.net)
+    prepared = prepared or preprocess.of(network.net)
     names = _labels(labels, _classes(network.net))
     found = [Path(path) for path in paths]
     image_files.check(found)
@@ -124,10 +126,13 @@ def _classes(net: Net) -> int:
     return classes
 
 
-def _labels(given: str | Path | None, classes: int) -> Sequence[str]:
+def _labels(given: str | Path | Sequence[str] | None, classes: int) -> Sequence[str]:
     """The name of each class. Raises WrongUsage where the file can't be read or has another number of them."""
     if given is None:
         return imagenet() if classes == IMAGENET else [f"class {number}" for number in range(classes)]
+    if not isinstance(given, (str, Path)):
+        assert len(given) == classes
+        return given
     try:
         names = Path(given).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:

@@ -40,15 +40,16 @@ class Preprocess(NamedTuple):
         Equal to the last bit to torchvision's ImageClassification for a PIL image, which is resized with antialiasing.
         name: of the image, for messages. Raises Failure for one too narrow to be resized.
         """
-        image = self._cropped(self._resized(image, name))
-        height, width = self.crop
-        pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-        values = pixels.view(height, width, self.channels).permute(2, 0, 1).contiguous().to(torch.float32) / 255
+        values = self.pixels(image, name).to(torch.float32) / 255
         if self.mean:
             values -= torch.tensor(self.mean)[:, None, None]
         if self.std:
             values /= torch.tensor(self.std)[:, None, None]
         return values
+
+    def pixels(self, image: Image, name: object) -> Tensor:
+        """The same before its values are scaled: uint8 (channels, height, width)."""
+        return tensor_of(self._cropped(self._resized(image, name)))
 
     def _resized(self, image: Image, name: object) -> Image:
         """torchvision.transforms.functional.resize with one number."""
@@ -58,9 +59,10 @@ class Preprocess(NamedTuple):
         if self.resize * long > _MOST_PIXELS:
             raise Failure(f"`{name}` has {width} x {height} pixels, too narrow to be resized to {self.resize}")
         size = (self.resize, long) if width <= height else (long, self.resize)
-        return image if image.size == size else image.resize(size, self._resampling())
+        return image if image.size == size else image.resize(size, self.resampling())
 
-    def _resampling(self) -> Resampling:
+    def resampling(self) -> Resampling:
+        """Pillow's name for the interpolation."""
         from PIL.Image import Resampling
 
         return Resampling[self.interpolation.upper()]
@@ -78,6 +80,12 @@ class Preprocess(NamedTuple):
                 return image
         top, left = round((image.height - height) / 2.0), round((image.width - width) / 2.0)
         return image.crop((left, top, left + width, top + height))
+
+
+def tensor_of(image: Image) -> Tensor:
+    """An 8-bit image as uint8 (channels, height, width)."""
+    pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+    return pixels.view(image.height, image.width, -1).permute(2, 0, 1).contiguous()
 
 
 def of(net: Net) -> Preprocess:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from archdsl.diagnostics import SpecError
 from archdsl.source import Source, Span
@@ -57,21 +57,6 @@ class _FileReader:
         }
         self._single: dict[str, Any] = {}
         self._seen: dict[tuple[str, str], int] = {}
-        self._words: dict[str, Callable[[Item, Text], None]] = {
-            "format": self._format,
-            "about": self._about,
-            "use": self._use,
-            "let": self._let,
-            "default": self._default,
-            "init": self._init,
-            "macro": self._macro,
-            "block": self._block,
-            "net": self._net,
-            "input": self._input,
-            "returns": self._returns,
-            "preprocess": self._section,
-            "train": self._section,
-        }
 
     def fields(self) -> dict[str, Any]:
         return self._single | {key: tuple(value) for key, value in self._lists.items()}
@@ -89,7 +74,7 @@ class _FileReader:
                 )
             if item.children and word in _ONE_LINE:
                 self._steps.report_body(item, item.text)
-            self._words[word](item, headers.after(word, item.text))
+            self._WORDS[word](self, item, headers.after(word, item.text))
         except SpecError as error:
             self._problems += error.diagnostics
 
@@ -257,3 +242,20 @@ class _FileReader:
         if value is not None and item.children:
             raise SpecError(errors.BodyUnderCall(item.children[0].text.all(), callee=key))
         return Entry(key=key, value=value, entries=self._entries(item.children), span=item.text.all(), trivia=trivia)
+
+    # On the class: a reader that held its own methods would be garbage in a circle.
+    _WORDS: ClassVar[dict[str, Callable[[_FileReader, Item, Text], None]]] = {
+        "format": _format,
+        "about": _about,
+        "use": _use,
+        "let": _let,
+        "default": _default,
+        "init": _init,
+        "macro": _macro,
+        "block": _block,
+        "net": _net,
+        "input": _input,
+        "returns": _returns,
+        "preprocess": _section,
+        "train": _section,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from archdsl.diagnostics import SpecError
 from archdsl.source import Source, Span
@@ -36,34 +36,16 @@ class _FileReader:
         self.fields: dict[str, Any] = {}
         self._steps = steps
         self._problems = steps.problems
-        self._sections: dict[str, Callable[[Scalar, Node], None]] = {
-            "format": self._format,
-            "network": self._network,
-            "about": self._about,
-            "extends": self._extends,
-            "params": self._params,
-            "input": self._input,
-            "use": self._names,
-            "let": self._let,
-            "defaults": self._settings,
-            "init": self._settings,
-            "macros": self._definitions,
-            "blocks": self._definitions,
-            "layers": self._layers,
-            "returns": self._names,
-            "preprocess": self._section,
-            "train": self._section,
-        }
 
     def file(self, root: Node) -> None:
         for key, value in mapping(root, "a spec").pairs:
-            read = self._sections.get(key.value)
+            read = self._SECTIONS.get(key.value)
             try:
                 if read is None:
-                    known = ", ".join(self._sections)
-                    near = _OTHERS.get(key.value) or did_you_mean(key.value, self._sections)
+                    known = ", ".join(self._SECTIONS)
+                    near = _OTHERS.get(key.value) or did_you_mean(key.value, self._SECTIONS)
                     raise SpecError(yaml_errors.UnknownSection(key.span, key=key.value, known=known, near=near))
-                read(key, value)
+                read(self, key, value)
             except SpecError as error:
                 self._problems += error.diagnostics
         if "layers" in self.fields and "extends" in self.fields:
@@ -186,6 +168,26 @@ class _FileReader:
             else:
                 found.append(Entry(key=name, value=expression(each), span=span, trivia=trivia))
         return tuple(found)
+
+    # On the class: a reader that held its own methods would be garbage in a circle.
+    _SECTIONS: ClassVar[dict[str, Callable[[_FileReader, Scalar, Node], None]]] = {
+        "format": _format,
+        "network": _network,
+        "about": _about,
+        "extends": _extends,
+        "params": _params,
+        "input": _input,
+        "use": _names,
+        "let": _let,
+        "defaults": _settings,
+        "init": _settings,
+        "macros": _definitions,
+        "blocks": _definitions,
+        "layers": _layers,
+        "returns": _names,
+        "preprocess": _section,
+        "train": _section,
+    }
 
 
 # What other formats call a section.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.suggest import did_you_mean
@@ -41,18 +41,6 @@ class Steps:
     def __init__(self, comments: Comments, problems: Problems) -> None:
         self.comments = comments
         self.problems = problems
-        self._constructs: dict[str, Callable[[Text, Node, Mapping, Trivia], list[Statement]]] = {
-            "group": self._group,
-            "repeat": self._repeat,
-            "for": self._for,
-            "residual": self._residual,
-            "dense": self._repeat,
-            "output": self._output,
-            "from": self._from,
-            "let": self._let,
-            "unused": self._unused,
-            **dict.fromkeys(words.MERGES, self._merge),
-        }
 
     def body(self, node: Node, what: str) -> Body:
         """The statements of a list, without those that are wrong."""
@@ -86,10 +74,10 @@ class Steps:
         if word == "label" and key.value != "label":
             self._only(item)
             return [self._labelled(headers.after("label", key.text), key, value, trivia)]
-        if word in self._constructs:
+        if word in self._CONSTRUCTS:
             if word not in ("repeat", "dense", "for", "residual"):
                 self._only(item)
-            return self._constructs[word](key.text, value, item, trivia)
+            return self._CONSTRUCTS[word](self, key.text, value, item, trivia)
         if word in words.CONSTRUCTS or word == "defaults":
             raise SpecError(errors.Misplaced(key.span, word=word, help_text=_PLACES.get(word)))
         self._only(item)
@@ -336,6 +324,20 @@ class Steps:
         else:
             call = headers.single(scalar(value, "what is unused").text)
         return [Unused(label=label, call=call, span=head.all().to(value.span), trivia=trivia)]
+
+    # On the class: a reader that held its own methods would be garbage in a circle.
+    _CONSTRUCTS: ClassVar[dict[str, Callable[[Steps, Text, Node, Mapping, Trivia], list[Statement]]]] = {
+        "group": _group,
+        "repeat": _repeat,
+        "for": _for,
+        "residual": _residual,
+        "dense": _repeat,
+        "output": _output,
+        "from": _from,
+        "let": _let,
+        "unused": _unused,
+        **dict.fromkeys(words.MERGES, _merge),
+    }
 
 
 def _in_key(word: str, behind: Text) -> Diagnostic:

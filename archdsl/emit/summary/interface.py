@@ -14,7 +14,7 @@ from archdsl.dims import Dim, at
 from archdsl.emit.summary.rows import Row, Tree
 from archdsl.emit.summary.settings import written
 from archdsl.failure import Failure
-from archdsl.ir import LoopStep, Net, OpStep, Scope
+from archdsl.ir import CallStep, LoopStep, Net, OpStep, Scope
 from archdsl.ops.base import GLOBAL
 from archdsl.shape import Shape
 
@@ -46,14 +46,14 @@ def to_json(net: Net, full: bool = False, macs: Convention = "exact") -> dict[st
     outputs = facts_of_outputs(net)
     return {
         "name": net.name,
-        "inputs": {"input": _shape(net, net.input)},
-        "outputs": {output.name: [_number(net, size) for size in output.shape] for output in outputs},
+        "inputs": {"input": sizes(net, net.input)},
+        "outputs": {output.name: [number(net, size) for size in output.shape] for output in outputs},
         "output_channels": {output.name: output.channels for output in outputs},
         "output_strides": {output.name: output.stride and list(map(_ratio, output.stride)) for output in outputs},
         "params": total.params,
         "buffers": total.buffers,
-        "macs": _number(net, total.macs),
-        "training_macs": _number(net, total.training_macs),
+        "macs": number(net, total.macs),
+        "training_macs": number(net, total.training_macs),
         "macs_convention": macs,
         "layers": list(layers(net, costs, full=full)),
         "state_dict": None if state is None else {key: list(entry.shape) for key, entry in state.items()},
@@ -67,7 +67,7 @@ def layers(net: Net, costs: Costs, *, full: bool) -> Iterator[dict[str, Any]]:
     fields = Fields(net)
     for row in Tree(net, costs, fields=fields, full=full).rows():
         if isinstance(row.step, OpStep):
-            yield _layer(net, row, row.step)
+            yield layer(net, row, row.step)
 
 
 def check_rows(net: Net) -> None:
@@ -89,25 +89,27 @@ def _op_count(scope: Scope, known: dict[Scope, int]) -> int:
     return known[scope]
 
 
-def _layer(net: Net, row: Row, step: OpStep) -> dict[str, Any]:
+def layer(net: Net, row: Row, step: OpStep | CallStep) -> dict[str, Any]:
+    """A row as plain data; the output of a block or container is its main result, and it is called by its block."""
     shapes = row.scope.shapes
+    name = step.op.name if isinstance(step, OpStep) else step.scope.name
     assert row.fields is not None
     seen = receptive(row.fields[step.outputs[0]])
     if isinstance(seen, str):
-        whole = [_number(net, size) for size in net.input.spatial]
+        whole = [number(net, size) for size in net.input.spatial]
         field, stride, pad = whole if seen == GLOBAL else None, None, None
     else:
         field, stride, pad = list(seen.size), [_ratio(s) for s in seen.stride], list(seen.pad)
     return {
         "path": row.path,
-        "op": step.op.name,
-        "settings": written(step)[len(step.op.name) + 1 :],
-        "inputs": [_shape(net, shapes[value]) for value in step.inputs],
-        "output": _shape(net, step.facts.shape),
+        "op": name,
+        "settings": written(step).removeprefix(name).removeprefix(" "),
+        "inputs": [sizes(net, shapes[value]) for value in step.inputs],
+        "output": sizes(net, shapes[step.outputs[0]]),
         "params": row.cost.params,
         "buffers": row.cost.buffers,
-        "macs": _number(net, row.cost.macs),
-        "training_macs": _number(net, row.cost.training_macs),
+        "macs": number(net, row.cost.macs),
+        "training_macs": number(net, row.cost.training_macs),
         "receptive_field": field,
         "effective_stride": stride,
         "effective_pad": pad,
@@ -121,11 +123,13 @@ def _ratio(value: int | Fraction) -> int | float:
     return value.numerator if value.denominator == 1 else float(value)
 
 
-def _shape(net: Net, shape: Shape) -> list[int | str]:
-    return [_number(net, size) for size in shape.sizes]
+def sizes(net: Net, shape: Shape) -> list[int | str]:
+    """A shape at the network's input, without the batch."""
+    return [number(net, size) for size in shape.sizes]
 
 
-def _number(net: Net, size: Dim) -> int | str:
+def number(net: Net, size: Dim) -> int | str:
+    """A size or count at the network's input; text where it depends on a size that is left open."""
     if isinstance(size, int):
         return size
     return at(size, net.sizes) if size.names <= net.sizes.keys() else str(size)

@@ -7,6 +7,8 @@ from typing import Any
 from archdsl.ir import CallStep, LoopStep, OpStep, Scope
 from archdsl.ops.base import REQUIRED, Op
 from archdsl.ops.settings import show
+from archdsl.shape import Shape
+from archdsl.trace import Sides
 
 
 def written(step: OpStep | CallStep) -> str:
@@ -74,10 +76,13 @@ def _contents(scope: Scope) -> str:
 
 
 def _plain(value: Any) -> bool:
-    return value is None or isinstance(value, (int, float, str, tuple))
+    """Whether a value can be written down; another step, given to a block, can't."""
+    return value is None or isinstance(value, (int, float, str)) or type(value) in (tuple, Sides, Shape)
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, Shape):  # of which an op takes the height and width
+        return "x".join(map(str, value.spatial))
     if isinstance(value, tuple) and value and all(isinstance(side, int) for side in value):
         return "x".join(map(str, value))
     return show(value)
