@@ -384,12 +384,13 @@ def test_volumes_of_tokens_and_vectors(name: str) -> None:
     assert len(heights(archdsl.load(name).diagram().volumes("svg"))) > 2
 
 
-def test_the_pictures_on_the_page_are_current(tmp_path: Path) -> None:
+def test_the_pictures_on_the_pages_are_current(tmp_path: Path) -> None:
     docs = Path(archdsl.__file__).parents[1] / "docs"
     draw = runpy.run_path(str(docs.parent / "scripts" / "make_pictures.py"))["draw"]
     drawn = draw(tmp_path)
-    shown = re.findall(r"!\[.+\]\(pictures/(.+)\)", (docs / "diagrams.md").read_text())
-    assert sorted(path.name for path in drawn) == sorted(shown) == sorted(path.name for path in docs.glob("pictures/*"))
+    pages = "".join((docs / page).read_text() for page in ("diagrams.md", "compare.md"))
+    shown = re.findall(r"!\[.+\]\(pictures/(.+)\)", pages)
+    assert sorted(path.name for path in drawn) == sorted(shown)
     for path in drawn:
         assert path.read_bytes() == (docs / "pictures" / path.name).read_bytes(), "run scripts/make_pictures.py"
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from archdsl import console
 from archdsl.compiler import load
 from archdsl.failure import WrongUsage
@@ -52,6 +54,7 @@ def start(
             tuning=tuning,
         )
         _check_same(planned, folder)
+        torch.set_num_threads(told.threads)  # another number would sum in another order
         planned = planned._replace(tuning=_as_begun(planned.tuning, folder), notes=())
     else:
         planned = plan(

@@ -22,10 +22,9 @@ def output_warnings(net: Net) -> Iterator[Diagnostic]:
             continue
         softmax = last if "distribution" in last.step.op.traits else None
         if softmax is not None:
-            # What `train` minimises wants scores unless it says otherwise.
-            if net.train and not isinstance(net.train.get("loss"), str):
-                yield SoftmaxBeforeLoss(last.step.span, path=last.place.path, op=last.step.op.name)
-            last = _before(last, flow)
+            if net.train:
+                yield SoftmaxBeforeLoss(softmax.step.span, path=softmax.place.path, op=softmax.step.op.name)
+            last = _before(softmax, flow)
         if last is not None and "rectifies" in last.step.op.traits:
             yield from _rectified(last, softmax, net, flow)
 
