@@ -6,7 +6,7 @@ READY := .venv/ready
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check wheel clean
+.PHONY: demo test check docs wheel clean
 
 demo: $(READY)
 	mkdir -p demo
@@ -22,11 +22,14 @@ test: $(READY)
 check: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 
+docs: $(READY)
+	$(BIN)/python scripts/make_site.py
+
 wheel: $(READY)
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf .venv demo dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build demo dist docs/gallery docs/reference .mypy_cache .pytest_cache .ruff_cache
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -13,8 +13,8 @@ from archdsl.diagnostics import Diagnostic
 from archdsl.failure import WrongUsage
 from archdsl.suggest import did_you_mean
 
-# Front ends of their own: they tell no mistake in a spec, and they are the ones that import torch.
-_APART = ("archdsl.runtime", "archdsl.train", "archdsl.cli", "archdsl.__main__")
+# Front ends of their own: they tell no mistake in a spec, and they are the ones that import torch, or extras.
+_APART = ("archdsl.runtime", "archdsl.train", "archdsl.cli", "archdsl.docs", "archdsl.__main__")
 
 
 @cache

@@ -1,19 +1,23 @@
-"""Write docs/pictures: what the commands on the page about diagrams draw."""
+"""Write docs/pictures: what the commands on the pages about diagrams and comparisons draw."""
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from archdsl.cli import run
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = ("diagrams.md", "compare.md")
 
 
 def commands() -> list[list[str]]:
-    """The arguments of each command on the page that writes a picture."""
-    lines = re.findall(r"^archdsl (diagram .* -o pictures/.*)$", (DOCS / "diagrams.md").read_text(), re.MULTILINE)
+    """The arguments of each command on the pages that writes a picture."""
+    text = "\n".join((DOCS / page).read_text() for page in PAGES)
+    lines = re.findall(r"^archdsl ((?:diagram|compare|diff) .* -o pictures/.*)$", text, re.MULTILINE)
     return [shlex.split(line) for line in lines]
 
 
@@ -22,7 +26,8 @@ def draw(folder: Path) -> list[Path]:
     written = []
     for *arguments, picture in commands():
         path = folder / Path(picture).name
-        code = run([*arguments, str(path)])
+        with redirect_stdout(io.StringIO()):  # what they tell beside the picture
+            code = run([*arguments, str(path)])
         if code:
             raise SystemExit(code)
         written.append(path)

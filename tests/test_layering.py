@@ -28,7 +28,7 @@ ROWS = (
     ("compiler",),
     ("train",),
     ("archdsl",),  # the package's own __init__
-    ("listing", "explain", "solve"),
+    ("listing", "explain", "solve", "docs"),
     ("cli",),
     ("__main__",),
 )

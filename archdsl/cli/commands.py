@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from archdsl import console
-from archdsl.cli import networks, reference, results, specs, training, weights
+from archdsl.cli import comparing, networks, reference, results, specs, training, weights
 from archdsl.cli.codes import USAGE_WRONG
 from archdsl.version import VERSION
 
@@ -24,6 +24,8 @@ app.command()(networks.diagram)
 app.command()(specs.fmt)
 app.command()(specs.convert)
 app.command()(networks.solve)
+app.command()(comparing.compare)
+app.command()(comparing.diff)
 app.command()(training.train)
 app.command("eval")(results.evaluate)
 app.command()(results.curves)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from archdsl import console
-from archdsl.cli.options import Depth, Head, Input, Outputs, Set, Spec, Weights, cut, settings
+from archdsl.cli.options import Depth, Head, Input, Outputs, Set, Spec, Theme, Weights, cut, settings
 from archdsl.failure import WrongUsage
 from archdsl.files import write_atomically
 
@@ -67,7 +67,7 @@ def diagram(
     fit: Annotated[
         Literal["slide", "column"], typer.Option(help="slide: as wide as a screen; column: as narrow as may be.")
     ] = "slide",
-    theme: Annotated[Literal["light", "dark", "print", "transparent"], typer.Option(help="print: in grey.")] = "light",
+    theme: Theme = "light",
     numbers: Annotated[bool, typer.Option("--numbers", help="Tell parameters and MACs.")] = False,
     input: Input = None,
     set: Set = None,

@@ -27,6 +27,7 @@ Head = Annotated[
     Literal["keep", "new"], typer.Option(help="new: draw the last layers where the file has other classes.")
 ]
 Depth = Annotated[int | None, typer.Option(min=0, metavar="N", help="How many levels of names to show.")]
+Theme = Annotated[Literal["light", "dark", "print", "transparent"], typer.Option(help="print: in grey.")]
 Outputs = Annotated[
     str | None, typer.Option(metavar="STEP,...", help="Steps to return, by their names: layer2,layer4.")
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.emit.graph import Cluster, Diagram, Edge, Node
 from archdsl.emit.labels import times
-from archdsl.emit.picture.themes import THEMES, Theme
+from archdsl.emit.picture.themes import MARKS, THEMES, Theme
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -48,14 +48,15 @@ def _members(
 
 
 def _look_of_node(node: Node, theme: Theme) -> dict[str, str]:
-    label = "\n".join((times(node.times, node.title), *node.details))
+    sign = f"{MARKS[node.mark][0]} ".lstrip() if node.mark else ""
+    label = "\n".join((sign + times(node.times, node.title), *node.details))
     look = {"label": _plain(label), "tooltip": _plain(node.tooltip)}
-    if node.kind not in theme.kinds:
+    if not node.mark and node.kind not in theme.kinds:
         return look | {"shape": "plain", "style": "solid"}
-    look["color"], look["fillcolor"] = theme.kinds[node.kind]
+    look["color"], look["fillcolor"] = theme.pair(node.mark or node.kind)
     if node.form == "join" and len(node.title) == 1:
         look |= {"shape": "circle", "fixedsize": "true", "width": "0.3"}
-    if node.aside:
+    if node.aside or node.mark == "removed":
         look["style"] = "filled,rounded,dashed"
     return look
 

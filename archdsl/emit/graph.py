@@ -29,6 +29,8 @@ BESIDE = 25
 # Above this many steps repetitions stay folded even at the full depth.
 UNFOLDED = 20_000
 
+# What a node is in a drawing of two networks.
+Mark = Literal["", "same", "changed", "removed", "added"]
 Form = Literal["input", "op", "join", "block", "output"]
 Direction = Literal["down", "right"]
 Fit = Literal["slide", "column"]
@@ -42,7 +44,7 @@ class Node(NamedTuple):
     often it stands in a row.
 
     aside: it belongs to a side head, or to nothing that is computed. params: of one of them; macs too, 0 where they
-    depend on an open size; shape: of what it gives.
+    depend on an open size; shape: of what it gives. mark: what became of it, where two networks are drawn as one.
     """
 
     id: int
@@ -56,6 +58,7 @@ class Node(NamedTuple):
     params: int = 0
     macs: int = 0
     shape: Shape | None = None
+    mark: Mark = ""
 
 
 class Edge(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archdsl.emit.graph import Cluster, Diagram, Edge, Node
 from archdsl.emit.labels import times
-from archdsl.emit.picture.themes import THEMES, Theme
+from archdsl.emit.picture.themes import MARKS, THEMES, Theme
 
 
 def text(diagram: Diagram, theme: Theme = THEMES["light"], *, down: bool = True) -> str:
@@ -12,12 +12,11 @@ def text(diagram: Diagram, theme: Theme = THEMES["light"], *, down: bool = True)
     lines = ["flowchart TD" if down else "flowchart LR"]
     _members(diagram, diagram.members, lines, [0], 1)
     lines += [f"  {_edge(edge)}" for edge in diagram.edges]
-    kinds = {node.kind for node in diagram.nodes}
-    lines += [
-        f"  classDef {kind} fill:{fill},stroke:{line},color:{theme.ink}"
-        for kind, (line, fill) in theme.kinds.items()
-        if kind in kinds
-    ]
+    kinds = {node.mark or node.kind for node in diagram.nodes}
+    for kind in (*MARKS, *theme.kinds):
+        line, fill = theme.pair(kind)
+        if kind in kinds:
+            lines.append(f"  classDef {kind} fill:{fill},stroke:{line},color:{theme.ink}")
     return "\n".join(lines) + "\n"
 
 
@@ -36,9 +35,10 @@ def _members(
 
 
 def _node(node: Node) -> str:
-    label = "<br/>".join(map(_escaped, (times(node.times, node.title), *node.details)))
+    sign = f"{MARKS[node.mark][0]} ".lstrip() if node.mark else ""
+    label = "<br/>".join(map(_escaped, (sign + times(node.times, node.title), *node.details)))
     left, right = {"input": ("([", "])"), "output": ("([", "])"), "join": ("((", "))")}.get(node.form, ("[", "]"))
-    style = "" if node.form in ("input", "output") else f":::{node.kind}"
+    style = "" if node.form in ("input", "output") else f":::{node.mark or node.kind}"
     return f'n{node.id}{left}"{label}"{right}{style}'
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl import library
 from archdsl.compiler import Network, load
 from archdsl.dims import at
 from archdsl.failure import WrongUsage
 from archdsl.ir import Net
-from archdsl.runtime import preprocess
-from archdsl.runtime.preprocess import Preprocess
-from archdsl.train.data import Getting
 from archdsl.train.folder import SPEC, WEIGHTS, About, RunFolder
+
+if TYPE_CHECKING:
+    from archdsl.runtime.preprocess import Preprocess
+    from archdsl.train.data import Getting
 
 KEPT = ("plugin", "test_share", "skip_corrupt")  # of a Getting
 
@@ -50,6 +51,8 @@ def ready(spec: str, *, weights: str | None, input: str | None, params: Mapping[
     """A spec's network with a file of weights, or that of a run. Raises SpecError, WrongUsage."""
     folder = run_of(spec)
     if folder is None:
+        from archdsl.runtime import preprocess
+
         network = load(spec, input=input, **params)
         return Ready(network, weights, preprocess.of(network.net), None)
     found = trained(folder, input=input, params=params)
@@ -116,6 +119,8 @@ def images_of(net: Net) -> Preprocess:
     At another size than the section's crop, the short side becomes that of the network's input; with another number of
     channels than its mean and std have, values stay from 0 to 1. Raises WrongUsage.
     """
+    from archdsl.runtime import preprocess
+
     section = net.preprocess
     other: set[str] = set()
     if net.concrete and "crop" in section and {at(size, net.sizes) for size in net.input.spatial} != {section["crop"]}:

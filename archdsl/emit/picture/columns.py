@@ -93,7 +93,7 @@ class Columns:
         for passing in few:
             for frames in deep[-1:] if large else deep:
                 breaks = [one for one in self.breaks if one.passing <= passing and one.frames <= frames]
-                chosen = _chosen(breaks, self.single.length, count)
+                chosen = _chosen(breaks, self.single.length, count) if breaks else []
                 alike = frozenset(len(one.before) for one in chosen)
                 if chosen and alike not in tried:
                     tried.add(alike)

@@ -68,8 +68,8 @@ def compose(diagram: Diagram, theme: Theme, *, down: bool, numbers: bool, slide:
                 best = score, flow, spots
     assert best is not None
     _, flow, spots = best
-    title = diagram.name if insides else ""
-    main = Figure(title, "", Painter(diagram, flow, theme, down=down, numbers=numbers).drawn())
+    title = diagram.name if insides or diagram.about else ""
+    main = Figure(title, diagram.about, Painter(diagram, flow, theme, down=down, numbers=numbers).drawn())
     shift = (main.wide - flow.size(down=down)[0], main.high - flow.size(down=down)[1])
     return _scene(diagram, theme, _placed([main, *insides], spots, shift))
 

@@ -12,6 +12,7 @@ TITLE, DETAIL, SMALL = 13.0, 11.5, 10.5
 TITLE_LINE, DETAIL_LINE = 16.0, 14.0
 PAD_X, PAD_Y = 11.0, 5.5
 CIRCLE = 22.0
+BADGE = 7.5  # the radius of the sign of a mark, which reaches into its box
 PILE = 3.0  # by how much each sheet of a pile stands out
 
 
@@ -49,7 +50,8 @@ def size(node: Node, numbers: bool) -> Size:
     lines = lines_of(node, numbers)
     wide = max(width(node.title, TITLE, bold=True), *(width(line, DETAIL) for line in lines), 0.0)
     pad = PAD_Y if node.form in ("op", "block") else 3.0
-    return Size(wide + 2 * PAD_X, TITLE_LINE + DETAIL_LINE * len(lines) + 2 * pad)
+    beside = BADGE if node.mark not in ("", "same") else 0.0
+    return Size(wide + 2 * PAD_X + beside, TITLE_LINE + DETAIL_LINE * len(lines) + 2 * pad)
 
 
 def circle(node: Node) -> bool:

@@ -10,7 +10,7 @@ from archdsl.emit.picture.columns import GUTTER, TURN, Flow
 from archdsl.emit.picture.metrics import written
 from archdsl.emit.picture.piece import Area, Framed, Tag, straightened
 from archdsl.emit.picture.scene import Group, Path, Point, Rect, Shape, polygon, rounded
-from archdsl.emit.picture.themes import Theme
+from archdsl.emit.picture.themes import MARKS, Theme
 
 LANE = 9.0
 HEAD = 7.0  # the length of an arrow's head
@@ -113,8 +113,8 @@ class Painter:
 
     def _node(self, node: Node, area: Area, column: int) -> Shape:
         x, y, wide, high = self._box(area, column)
-        line, fill = self.theme.kinds.get(node.kind, ("", ""))
-        dash = (4.0, 3.0) if node.aside and line else ()
+        line, fill = self.theme.pair(node.mark or node.kind)
+        dash = (4.0, 3.0) if (node.aside or node.mark == "removed") and line else ()
         thick = 1.5 if node.form == "block" else 1.2 if line else 1.0
         radius = wide / 2 if measure.circle(node) else 5.0
         sheet = Rect(x, y, wide, high, radius, fill, line, thick, dash)
@@ -129,7 +129,16 @@ class Painter:
         for k, detail in enumerate(lines, 1):
             below = base + measure.DETAIL_LINE * k + 0.5
             shapes.append(written(middle, below, detail, measure.DETAIL, self.theme.quiet, anchor="middle"))
+        if node.mark not in ("", "same"):
+            shapes += self._badge(x, y + high / 2, MARKS[node.mark][0], line)
         return Group("node", node.tooltip, tuple(shapes))
+
+    def _badge(self, x: float, y: float, sign: str, colour: str) -> list[Shape]:
+        """The sign of a mark on the edge of a box."""
+        radius, ground = measure.BADGE, self.theme.ground or "#FFFFFF"
+        self.corners.append((x - radius, y))
+        disc = Rect(x - radius, y - radius, 2 * radius, 2 * radius, radius, colour, ground)
+        return [disc, written(x, y + 4.5, sign, measure.TITLE, ground, bold=True, anchor="middle")]
 
     def _tag(self, tag: Tag, column: int) -> Shape:
         x, y, _, high = self._box(tag.area, column)

@@ -13,6 +13,10 @@ KINDS = ("conv", "linear", "attention", "pool", "norm", "activation", "merge", "
 NAMES = {"conv": "convolution", "pool": "pooling", "norm": "normalisation", "shape": "reshaping"}
 
 
+# In a drawing of two networks: the sign that tells without colours what became of a part, and whose colours it has.
+MARKS = {"added": ("+", "pool"), "removed": ("–", "linear"), "changed": ("~", "conv"), "same": ("", "other")}
+
+
 class Theme(NamedTuple):
     """ground: behind everything, empty for none; frames: in turns; kinds: kind of op -> its colours."""
 
@@ -24,6 +28,10 @@ class Theme(NamedTuple):
     frame: str
     frames: tuple[str, str]
     kinds: dict[str, Pair]
+
+    def pair(self, kind: str) -> Pair:
+        """The colours of a kind of op, or of a mark; none for what is no box."""
+        return self.kinds.get(MARKS[kind][1] if kind in MARKS else kind, ("", ""))
 
 
 def _kinds(lines: str, fills: str) -> dict[str, Pair]:
