@@ -118,7 +118,7 @@ def commands() -> str:
         "failed, 130 Ctrl-C, 70 a bug in archdsl.",
         "",
     ]
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(app())
     context = typer.Context(group, info_name="archdsl")
     for name in group.list_commands(context):  # type: ignore[attr-defined]
         command = group.get_command(context, name)  # type: ignore[attr-defined]

@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from archdsl import console
-from archdsl.cli import comparing, networks, reference, results, specs, training, weights
 from archdsl.cli.codes import USAGE_WRONG
 from archdsl.version import VERSION
 
-app = typer.Typer(
-    rich_markup_mode=None,  # importing rich would take longer than compiling the network
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-app.command()(networks.build)
-app.command()(specs.check)
-app.command()(networks.diagram)
-app.command()(specs.fmt)
-app.command()(specs.convert)
-app.command()(networks.solve)
-app.command()(comparing.compare)
-app.command()(comparing.diff)
-app.command()(training.train)
-app.command("eval")(results.evaluate)
-app.command()(results.curves)
-app.command()(results.features)
-app.command()(weights.weights)
-app.command()(weights.predict)
-app.command()(reference.schema)
-app.command("list")(reference.list_networks)
-app.command()(reference.ops)
-app.command()(reference.explain)
+# Command -> its function, in a module beside this one.
+COMMANDS = {
+    "build": "networks.build",
+    "check": "specs.check",
+    "diagram": "networks.diagram",
+    "fmt": "specs.fmt",
+    "convert": "specs.convert",
+    "solve": "networks.solve",
+    "compare": "comparing.compare",
+    "diff": "comparing.diff",
+    "train": "training.train",
+    "eval": "results.evaluate",
+    "curves": "results.curves",
+    "features": "results.features",
+    "weights": "weights.weights",
+    "predict": "weights.predict",
+    "schema": "reference.schema",
+    "list": "reference.list_networks",
+    "ops": "reference.ops",
+    "explain": "reference.explain",
+}
 
 
-@app.callback(invoke_without_command=True)
-def start(
+def app(*names: str) -> typer.Typer:
+    """The command line with the commands of these names, or with all.
+
+    To read all signatures takes as long as to compile a network, so a command that is named is made alone.
+    """
+    made = typer.Typer(
+        rich_markup_mode=None,  # importing rich would take longer still
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback(invoke_without_command=True)(_start)
+    for name in names or COMMANDS:
+        module, _, function = COMMANDS[name].partition(".")
+        made.command(name)(getattr(import_module(f"archdsl.cli.{module}"), function))
+    return made
+
+
+def _start(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:

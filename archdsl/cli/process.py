@@ -14,7 +14,7 @@ import typer
 
 from archdsl import console
 from archdsl.cli.codes import BUG, INTERRUPTED, SPEC_WRONG, USAGE_WRONG
-from archdsl.cli.commands import app
+from archdsl.cli.commands import COMMANDS, app
 from archdsl.diagnostics import SpecError
 from archdsl.failure import Failure
 from archdsl.files import explain
@@ -45,7 +45,7 @@ def _start_quickly() -> None:
 def run(args: Sequence[str]) -> int:
     """The exit code of a command line; mistakes in specs and in usage are told on standard error."""
     try:
-        code = typer.main.get_command(app)(list(args), prog_name="archdsl", standalone_mode=False)
+        code = typer.main.get_command(app(*_named(args)))(list(args), prog_name="archdsl", standalone_mode=False)
     except SpecError as error:
         from archdsl.render import in_order, render, unsilenced
 
@@ -58,7 +58,7 @@ def run(args: Sequence[str]) -> int:
         return failure.exit_code
     except typer.TyperException as wrong:
         told = wrong.format_message().replace("Value error, ", "")  # pydantic's way to put it
-        console.err(f"error: {told}\n  help: `archdsl {_command(args)}--help`")
+        console.err(f"error: {told}\n  help: `archdsl {' '.join((*_named(args), '--help'))}`")
         return USAGE_WRONG
     except OSError as error:
         if error.filename is None:
@@ -69,9 +69,9 @@ def run(args: Sequence[str]) -> int:
     return code or 0
 
 
-def _command(args: Sequence[str]) -> str:
-    known = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    return f"{args[0]} " if args and args[0] in known else ""
+def _named(args: Sequence[str]) -> tuple[str, ...]:
+    """The command of a command line, where it begins with one."""
+    return tuple(name for name in args[:1] if name in COMMANDS)
 
 
 def _interrupted(number: int, frame: FrameType | None) -> NoReturn:

@@ -81,10 +81,10 @@ def train(plan: Plan, folder: RunFolder, machine: Machine, getting: Getting) -> 
     module: Any = _module(plan, folder)
     still = freeze(module, frozen(list(module.state_dict()), plan.tuning.freeze))
     with nullcontext() if ranks.rank() else folder.held():
+        stream, tests = _batches(plan, data, machine, kind, skip_corrupt=getting.skip_corrupt)
         if not ranks.rank() and not folder.begun:
             folder.begin(about(plan, data, getting), spec_files(plan.network))
         saving = Saving(folder)
-        stream, tests = _batches(plan, data, machine, kind, skip_corrupt=getting.skip_corrupt)
         classifier = Classifier(module, recipe, main=plan.main, classes=len(data.classes), stream=stream, still=still)
         if kind == "cuda":
             classifier.images_last = True
