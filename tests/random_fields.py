@@ -12,6 +12,7 @@ from archdsl.compiler import Network
 from archdsl.dims import at
 from archdsl.ir import OpStep, leaves
 from archdsl.ops.base import Tiles
+from archdsl.ops.channels import Chunk
 from archdsl.ops.resize import PadOp, PixelShuffle, Upsample
 from archdsl.shape import SPATIAL
 
@@ -27,7 +28,7 @@ def fields_agree(network: Network) -> bool:
     whose gradient is zero at places: maxima, rectifiers. The statistics of norms, which see the whole map, don't count.
     Attention multiplies what it masks with nothing, or nearly, and interpolation what lies exactly a grid step away:
     there the slice gets other numbers instead, and what stays as it is may still be in the field. So it is where
-    channels become positions, since a field is that of all channels.
+    channels become positions, or some of them are taken, since a field is that of all channels.
     """
     net = network.net
     fields = Fields(net)
@@ -60,7 +61,7 @@ def fields_agree(network: Network) -> bool:
 
 def _sees_less(step: OpStep) -> bool:
     interpolates = isinstance(step.op, Upsample) and step.op.mode in ("bilinear", "bicubic")
-    return interpolates or isinstance(step.op, PixelShuffle) or isinstance(step.facts.window, Tiles)
+    return interpolates or isinstance(step.op, (Chunk, PixelShuffle)) or isinstance(step.facts.window, Tiles)
 
 
 def _spoilt(network: Network, module: nn.Module, sizes: list[int], place: int, exact: bool) -> torch.Tensor:

@@ -57,6 +57,17 @@ FOUND = {
 }
 
 BLOCKS = {
+    "the sixth relu beside a relu6": """
+net n
+  input 4x8x8
+  residual
+    relu6
+    repeat 6
+      selu
+      relu
+  mean
+  fc: linear 8
+""",
     "two side heads of a block in one mode": """
 block unit
   output one when not training

@@ -52,11 +52,12 @@ class Attributes:
     def __init__(self, flat: Flat, form: Form) -> None:
         self._form = form
         self._taken = {item.name for item in flat.items if not item.nameless}
-        self._of: dict[str, str] = {}
+        # By what they make: the sixth nameless `relu` is called as the first nameless `relu6`.
+        self._of: dict[tuple[int, ...], str] = {}
         for item in flat.items:
             if item.nameless and item.is_module:
                 stem = item.step.op.name if isinstance(item.step, OpStep) else item.step.scope.name
-                self._of[item.name] = self._unique(item.name.removeprefix("~"), stem)
+                self._of[item.outputs] = self._unique(item.name.removeprefix("~"), stem)
 
     def _unique(self, name: str, stem: str) -> str:
         k = 2
@@ -67,14 +68,14 @@ class Attributes:
 
     def access(self, item: Item, owner: str = "self") -> str:
         """The expression that a member is read with."""
-        name = self._of.get(item.name, item.name)
+        name = self._of.get(item.outputs, item.name)
         if self._form == "list":
             return f"{owner}[{name}]"
         return f"{owner}.{name}" if is_identifier(name) else f'getattr({owner}, "{name}")'
 
     def assignment(self, item: Item) -> tuple[str, str]:
         """What stands before and after the expression that makes a member."""
-        name = self._of.get(item.name, item.name)
+        name = self._of.get(item.outputs, item.name)
         if is_identifier(name):
             return f"self.{name} = ", ""
         register = "register_parameter" if item.lowered.parameter else "add_module"
