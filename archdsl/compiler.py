@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from archdsl.analysis.requirements import Requirements
     from archdsl.emit.graph import Diagram
     from archdsl.emit.page import Page
+    from archdsl.optimize.plan import Plan
     from archdsl.recipe import Recipe
 
 Macs = Literal["exact", "torchinfo"]
@@ -68,7 +69,8 @@ def compile_spec(spec: Spec, *, input: str | None = None, **params: Any) -> Netw
 class Network:
     """A compiled network: checked when it is made, everything else told when it is asked for.
 
-    net: the intermediate representation. taps: the steps that it was cut down to, if it was.
+    net: the intermediate representation. taps: the steps that it was cut down to, if it was. plan: of an optimised
+    network, where its tensors come from.
     """
 
     def __init__(
@@ -78,9 +80,13 @@ class Network:
         input: SizeLiteral | None,
         params: Mapping[str, Any],
         taps: tuple[str, ...] | None = None,
+        *,
+        optimized: bool = False,
     ) -> None:
         self.spec = spec
         self.taps = taps
+        self.plan: Plan | None = None
+        self._optimized = optimized
         self._loader = loader
         self._input = input
         self._params = params
@@ -93,12 +99,16 @@ class Network:
 
     def _expand(self, *, trace: bool) -> Net:
         net = expand(self.spec, self._loader, params=self._params, input=self._input, trace=trace)
-        if self.taps is None:
-            return net
-        from archdsl.taps import tap
+        if self.taps is not None:
+            from archdsl.taps import tap
 
-        with undisturbed():
-            return tap(net, self.taps)
+            with undisturbed():
+                net = tap(net, self.taps)
+        if self._optimized:
+            from archdsl.optimize import optimize
+
+            net, self.plan = optimize(net)
+        return net
 
     @property
     def name(self) -> str:
@@ -116,7 +126,21 @@ class Network:
         `layer1.0.~relu`; an output by its name. With one the module returns its tensor, with several a named tuple,
         where `layer1.0` is `layer1_0`. Raises WrongUsage for a name that isn't there.
         """
-        return Network(self.spec, self._loader, self._input, self._params, steps)
+        return Network(self.spec, self._loader, self._input, self._params, steps, optimized=self._optimized)
+
+    def optimized(self) -> Network:
+        """The network made ready for inference: the outputs of evaluation, to rounding, from fewer steps.
+
+        Batch norms are folded into the linear maps before them, pointwise convolutions of one input are joined, and
+        what works in training only is left out. All that can be asked of a network can be asked of this one. Its module
+        is built in evaluation mode and not to be trained; `load_state_dict` takes the published weights.
+        """
+        return Network(self.spec, self._loader, self._input, self._params, self.taps, optimized=True)
+
+    @property
+    def written(self) -> Network:
+        """The network that this one was optimised from; itself if it wasn't."""
+        return Network(self.spec, self._loader, self._input, self._params, self.taps) if self._optimized else self
 
     @property
     @undisturbed()
@@ -131,7 +155,7 @@ class Network:
         from archdsl.analysis.lint import warnings
 
         self.recipe()
-        return warnings(self.whole.net, self._chain.specs)
+        return warnings(self.written.whole.net, self._chain.specs)
 
     def recipe(self, *, digits: bool = False, **settings: Any) -> Recipe:
         """How the spec says that it is trained.
@@ -208,7 +232,8 @@ class Network:
         """The network as a file of plain PyTorch: the very text that `build` executes."""
         from archdsl.emit import python
 
-        return python.emit(self._expand(trace=True))
+        # Optimised code is one list of steps with their numbers, in which no block's parameters are left to print.
+        return python.emit(self.net if self._optimized else self._expand(trace=True))
 
     def diagram(self, *, depth: int | None = None, block: str | None = None) -> Diagram:
         """The network as a graph; shows itself in a notebook."""
@@ -230,16 +255,19 @@ class Network:
         weights: str | Path | None = None,
         head: Head = "keep",
         outputs: Sequence[str] | None = None,
+        optimize: bool = False,
     ) -> nn.Module:
         """The network as a torch module with freshly drawn weights, or with those of a file or URL.
 
         weights: .pth, .pt or .safetensors. head: `new` draws the last layers where the file has them for another number
-        of classes. outputs: steps to return in place of the network's own outputs (see `at`). Raises Failure above
-        100,000 modules, and where the weights can't be read or don't fit.
+        of classes. outputs: steps to return in place of the network's own outputs (see `at`). optimize: a module for
+        inference (see `optimized`). Raises Failure above 100,000 modules, and where the weights can't be read or don't
+        fit.
         """
         from archdsl.runtime.build import build
 
         network = self if outputs is None else self.at(*outputs)
+        network = network.optimized() if optimize else network
         return build(network, device=device, seed=seed, weights=weights, head=head)
 
     def spare(self, key: str) -> bool:
@@ -267,7 +295,8 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its spec: the other process compiles it anew, which is quick."""
-        return Network, (self.spec, self._loader, self._input, self._params, self.taps)
+        given = (self.spec, self._loader, self._input, self._params, self.taps)
+        return partial(Network, optimized=self._optimized), given
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:

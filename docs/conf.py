@@ -12,7 +12,7 @@ NAVIGATION = {
     "Begin": ("tutorial", "tour", "language", "decisions", "examples"),
     "Use": (
         *("diagrams", "page", "publish", "features", "weights", "data", "train", "after-training", "experiments"),
-        *("compare", "solve"),
+        *("compare", "solve", "optimize"),
     ),
     "Networks": ("gallery/index", "networks", "documents/index"),
     "Reference": (

@@ -22,7 +22,7 @@ ROWS = (
     ("diagnostics", "shape", "files"),
     ("ops", "render", "console", "library", "schema"),
     ("syntax", "ir"),
-    ("expand", "taps", "analysis"),
+    ("expand", "taps", "analysis", "optimize"),
     ("emit", "recipe"),
     ("runtime",),
     ("compiler",),

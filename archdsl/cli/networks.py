@@ -31,6 +31,9 @@ def build(
     ] = None,
     weights: Weights = None,
     head: Head = "keep",
+    optimize: Annotated[
+        bool, typer.Option("--optimize", help="For inference: batch norms folded, convolutions joined.")
+    ] = False,
 ) -> None:
     """Compiles a network: prints its summary, writes PyTorch source, weights or a program."""
     import archdsl
@@ -45,6 +48,7 @@ def build(
     if weights and all(path.suffix == ".py" for path in output or ()):
         raise WrongUsage("`--weights` go into a file", help="such as `-o model.onnx` or `-o model.safetensors`")
     network = cut(archdsl.load(spec, input=input, **settings(set or ())), outputs)
+    network = network.optimized() if optimize else network
     if output:
         export.write(network, *output, weights=weights, head=head)
     if summary or not output:

@@ -16,6 +16,7 @@ class Activation(Op):
     """
 
     kind = "activation"
+    traits = ("elementwise",)
     module: ClassVar[str]
     saved: ClassVar[tuple[str, ...]] = ("input",)
     inplace: ClassVar[tuple[str, ...]] = ()
@@ -44,7 +45,7 @@ class Relu(Activation):
     """max(x, 0)."""
 
     name = "relu"
-    traits = ("rectifies",)
+    traits = ("elementwise", "rectifies")
     module = "ReLU"
     saved = ("output",)
     inplace = ("output",)
@@ -54,7 +55,7 @@ class Relu6(Activation):
     """min(max(x, 0), 6)."""
 
     name = "relu6"
-    traits = ("rectifies",)
+    traits = ("elementwise", "rectifies")
     module = "ReLU6"
     inplace = ("copy",)
 
@@ -257,6 +258,7 @@ class Prelu(Activation):
     """x where it is positive, else x times a learnt slope, one for all channels or, `per_channel`, one each."""
 
     name = "prelu"
+    traits = ()  # by its weights
     per_channel: bool = False
 
     def infer(self, inputs: tuple[Shape, ...]) -> Facts:
@@ -281,6 +283,8 @@ class Prelu(Activation):
 
 class AlongChannels(Activation):
     """A function over the channels at each position, in any layout."""
+
+    traits = ()
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         (shape,) = inputs

@@ -168,8 +168,8 @@ class Facts(NamedTuple):
         return math.prod([at(factor, sizes) for factor in self.work]) if self.work else 0
 
 
-# What warnings ask of an op, instead of its name.
-Trait = Literal["linear map", "per channel", "centres", "rectifies", "distribution"]
+# What warnings and optimisation ask of an op, instead of its name.
+Trait = Literal["linear map", "per channel", "centres", "elementwise", "rectifies", "distribution"]
 
 
 class Helper(NamedTuple):
@@ -230,8 +230,10 @@ class Op:
     axes: the layouts it accepts, as tuples of axis names; empty means any. `axes_help` is the way out for others.
     traits: `linear map`: weights times the input, plus a bias if there is one; `per channel`: each channel scaled and
         shifted at most, so that the linear maps before and behind it are still one; `centres`: takes the mean out of
-        each channel; `rectifies`: cuts off what is negative; `distribution`: scores become probabilities.
+        each channel; `elementwise`: a function of each number alone; `rectifies`: cuts off what is negative;
+        `distribution`: scores become probabilities.
     training_only: in evaluation it does nothing, and hands on its input itself.
+    out_axis: of a linear map: the axis of its weight along which the output channels lie.
     family: the op whose `default` it follows; init_family the op whose `init` it follows (own name if empty).
     weights: the names by which `init` reaches its weights: their suffixes, `weight` where that is empty, `_` for dots.
     weight_init: weight suffix -> the op whose `init` it follows too, by the last part: `linear` for "qkv.weight".
@@ -245,6 +247,7 @@ class Op:
     kind: ClassVar[str] = "other"
     traits: ClassVar[tuple[Trait, ...]] = ()
     training_only: ClassVar[bool] = False
+    out_axis: ClassVar[int] = 0
     symbol: ClassVar[str] = ""
     aliases: ClassVar[tuple[tuple[str, str], ...]] = ()
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)

@@ -125,6 +125,7 @@ class ConvTranspose(Op):
     aliases = (("conv_transpose", "deconv upconv up_conv convtranspose transposed_conv conv_t"),)
     kind = "conv"
     traits = ("linear map",)
+    out_axis = 1
     init_family = "conv"
     axes = MAPS
     axes_help = TO_MAP

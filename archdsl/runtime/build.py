@@ -15,10 +15,12 @@ from torch.overrides import TorchFunctionMode
 from archdsl.analysis.fit import Head
 from archdsl.failure import Failure, WrongUsage
 from archdsl.runtime.module import module_of
+from archdsl.runtime.optimized import converted, take_published_weights
 from archdsl.runtime.weights import check_head, load
 
 if TYPE_CHECKING:
     from archdsl.compiler import Network
+    from archdsl.optimize.plan import Plan
 
 _FACTORIES = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.tensor, torch.arange, torch.linspace})
 
@@ -38,6 +40,10 @@ def build(
     there.
     """
     target = _device(device)
+    if network.plan is not None:
+        return _optimized(
+            network, network.plan, build(network.written, device=device, seed=seed, weights=weights, head=head)
+        )
     check_head(head, weights, target)
     try:
         if weights is not None:
@@ -60,6 +66,15 @@ def build(
         with _seeded(seed, target):
             drawing()
     return module
+
+
+def _optimized(network: Network, plan: Plan, written: nn.Module) -> nn.Module:
+    """The module of an optimised network, in evaluation mode, with the weights of the network as it was written."""
+    module = construct(network, torch.device("meta"))
+    state = written.state_dict()
+    module.load_state_dict(converted(state, plan), assign=True)
+    take_published_weights(module, plan, frozenset(state))
+    return module.eval().requires_grad_(False)
 
 
 def construct(network: Network, device: torch.device) -> nn.Module:
