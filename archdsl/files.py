@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,22 +38,103 @@ def writing(path: str | Path) -> Iterator[BinaryIO]:
         raise explain(error, path) from error
 
 
+def make_folder(path: Path) -> None:
+    """Makes a folder, and those that it is in, where they aren't there. Raises WrongUsage, Failure."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, path) from error
+
+
+@contextmanager
+def folder_beside(folder: Path, name: str) -> Iterator[Path]:
+    """A folder inside another one for what is still being made; at the end it goes, with what is left in it.
+
+    Those of processes that were killed an hour ago or more go too. Raises OSError.
+    """
+    import shutil
+    import time
+    from tempfile import TemporaryDirectory
+
+    for old in folder.glob(f".{name}.????????"):
+        with _held(old) as held:
+            if held and old.stat().st_mtime < time.time() - _HOUR:
+                shutil.rmtree(old, ignore_errors=True)
+    with TemporaryDirectory(prefix=f".{name}.", dir=folder) as made, _held(Path(made)):
+        yield Path(made)
+
+
+_HOUR = 3600
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """A lock on a folder while it lasts; whether it could be had."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield _locked(descriptor, wait=False)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Removes what writers that were killed left in a folder, of the file of this name only if one is given.
+
+    What is being written just now is locked by its writer, and stays.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = re.fullmatch(_BESIDE, entry.name, re.DOTALL)
+            if found is not None and found[1] == (name[:_STEM] or found[1]) and entry.is_file(follow_symlinks=False):
+                path = Path(entry.path)
+                with suppress(OSError), path.open("rb") as file:
+                    if _locked(file, wait=False):
+                        path.unlink()
+
+
+_STEM = 40  # letters of a name: the file beside it must have room for its own, which may be at most 255 bytes long
+_BESIDE = rf"\.(.{{1,{_STEM}}})\.[0-9a-f]{{8}}"
+
+
 def _beside(target: Path) -> Iterator[BinaryIO]:
     mode = target.stat().st_mode & 0o777 if target.exists() else None
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
-    # Beside the target, since a rename is atomic within one file system only.
-    beside = target.with_name(f".{target.name[:100]}.{os.urandom(4).hex()}")
+    sweep(target.parent, target.name)
+    beside, file = _begun(target)
     try:
-        with beside.open("xb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:
-            beside.chmod(mode)
-        beside.replace(target)
+            if mode is not None:
+                beside.chmod(mode)
+            beside.replace(target)
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before it is what is told
+            beside.unlink(missing_ok=True)
+
+
+def _begun(target: Path) -> tuple[Path, BinaryIO]:
+    """A new file beside the target, since a rename is atomic within one file system only; locked while it is open."""
+    while True:
+        beside = target.with_name(f".{target.name[:_STEM]}.{os.urandom(4).hex()}")
+        file = beside.open("xb")
+        _locked(file, wait=True)
+        if os.fstat(file.fileno()).st_nlink:
+            return beside, file
+        file.close()  # somebody swept it away before it was locked
+
+
+def _locked(file: BinaryIO | int, *, wait: bool) -> bool:
+    """Takes a lock on a file, which ends with it or with its process; whether it could be had."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except (ImportError, OSError):  # a system or a file system without locks: nothing is swept there
+        return False
+    return True
 
 
 # What went wrong with a path, in words, where the user's choice of path is at fault.

@@ -19,6 +19,7 @@ from torch import Tensor, hub, nn
 import archdsl
 from archdsl import Failure, WrongUsage
 from archdsl.cli import run
+from archdsl.runtime import download
 from archdsl.runtime.checkpoint import read
 
 State = dict[str, Tensor]
@@ -142,17 +143,16 @@ def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def served(content: bytes, asked: list[str]) -> Callable[..., Any]:
-    """urlopen for one file."""
+    """A server that has one file."""
 
-    class Response(io.BytesIO):
-        def info(self) -> HTTPMessage:
-            return HTTPMessage()
+    class Answer(io.BytesIO):
+        headers = HTTPMessage()
 
-    def urlopen(request: Any, *_: Any) -> Response:
-        asked.append(request.full_url)
-        return Response(content)
+    def opened(url: str) -> Answer:
+        asked.append(url)
+        return Answer(content)
 
-    return urlopen
+    return opened
 
 
 def test_a_url_is_downloaded_once_checked_and_kept_where_torch_hub_keeps_it(
@@ -162,7 +162,7 @@ def test_a_url_is_downloaded_once_checked_and_kept_where_torch_hub_keeps_it(
     asked: list[str] = []
     content = file(state).read_bytes()
     digits = hashlib.sha256(content).hexdigest()[:8]
-    monkeypatch.setattr(hub, "urlopen", served(content, asked))
+    monkeypatch.setattr(download, "opened", served(content, asked))
     url = f"https://download.example.org/models/tiny-{digits}.pth?download=true"
     for _ in range(2):
         loaded = archdsl.loads(SPEC).build(weights=url).state_dict()
@@ -179,7 +179,7 @@ def test_files_of_one_name_from_two_places_are_two_files(
 ) -> None:
     for place in "ab":
         content = file({place: torch.zeros(1)}).read_bytes()
-        monkeypatch.setattr(hub, "urlopen", served(content, []))
+        monkeypatch.setattr(download, "opened", served(content, []))
         assert list(read(f"https://{place}.example.org/model.pth").tensors) == [place]
 
 
@@ -197,7 +197,7 @@ def test_a_download_that_fails_says_why(
     def fail(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(hub, "urlopen", fail)
+    monkeypatch.setattr(download, "opened", fail)
     with pytest.raises(Failure, match=told):
         read("https://download.example.org/models/tiny-00000000.pth")
     assert not list(downloads.iterdir())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.failure import Failure, WrongUsage
-from archdsl.files import explain, write_atomically
+from archdsl.files import explain, sweep, write_atomically, writing
 
 
 def test_a_file_is_written_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -70,3 +70,26 @@ def test_a_wrong_path_is_wrong_usage(tmp_path: Path, path: str, told: str) -> No
 def test_other_troubles_are_told_in_the_system_s_words() -> None:
     assert "permission denied" in str(explain(PermissionError(errno.EACCES, "x"), "a"))
     assert str(explain(OSError(errno.EIO, "Input/output error"), "a")) == "can't use `a`: Input/output error"
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    target, others = tmp_path / "[model].py", tmp_path / ".other.py.01234567"
+    left = tmp_path / ".[model].py.89abcdef"
+    left.write_text("hal")
+    others.touch()
+    with writing(target) as file:
+        assert not left.exists()
+        assert others.exists()
+        file.write(b"new")
+        with writing(target) as second:  # another writer leaves the first one's file alone
+            second.write(b"newer")
+        assert target.read_bytes() == b"newer"
+    assert target.read_bytes() == b"new"
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_long_name_has_room(tmp_path: Path) -> None:
+    target = tmp_path / ("大" * 80 + ".arch")  # 245 bytes
+    write_atomically(target, "text")
+    assert list(tmp_path.iterdir()) == [target]

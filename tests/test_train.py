@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 import archdsl
+from archdsl.cli import run as archdsl_
 from archdsl.failure import Failure, WrongUsage
 from archdsl.train.classifier import Classifier
-from archdsl.train.data import Getting, batches, open_data
+from archdsl.train.data import Getting, batches, facts, open_data
 from archdsl.train.data.pipeline import Pipeline
 from archdsl.train.folder import RunFolder
 from archdsl.train.plan import Plan, plan
@@ -230,6 +232,12 @@ class TestPlans:
         assert help in str(caught.value)
 
 
+def test_a_side_head_that_has_no_score_for_each_class_is_told(spec: Path) -> None:
+    spec.write_text(SIDES.replace("fc_early: linear classes", "fc_early: linear 9"))
+    with pytest.raises(WrongUsage, match="the output `early` of `sides` gives 9, not a score for each of 10 classes"):
+        planned(spec)
+
+
 def begun(spec: Path, **more: Any) -> Any:
     asked: dict[str, Any] = {
         "getting": Getting(spec.parent / "data"),
@@ -284,3 +292,97 @@ def test_weights_of_an_average_are_the_average(spec: Path) -> None:
         average.update_parameters(module)
     assert isinstance(average.module, nn.Module)
     torch.testing.assert_close(found, dict(average.module.state_dict()), rtol=1e-5, atol=1e-6)
+
+
+MINE = """
+net mine (classes = 10)
+  input 1x8x8
+  conv: conv 3x3, 4
+  bn: batchnorm
+  relu
+  avgpool to 1x1
+  flatten
+  fc: linear classes
+  train
+    data photos
+    batch 4
+    epochs 1
+"""
+
+PLUGIN = """
+from PIL import Image
+
+class Half:
+    classes = ["cat", "dog"]
+
+    def __init__(self, folder):
+        self.files = sorted(folder.glob("*/*.png"))
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        return Image.open(self.files[index]).convert("L"), self.classes.index(self.files[index].parent.name)
+
+def given(root):
+    return Half(root / "train"), Half(root / "val")
+"""
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which `photos` has images of two classes, three to train with and one for the test in each."""
+    for half, count in (("train", 3), ("val", 1)):
+        for name in ("cat", "dog"):
+            (tmp_path / "photos" / half / name).mkdir(parents=True)
+            for number in range(count):
+                Image.new("L", (8, 8), 60 * number).save(tmp_path / "photos" / half / name / f"{number}.png")
+    (tmp_path / "mine.arch").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_run_finds_its_folder_of_images_from_anywhere(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert archdsl_(["train", "mine.arch", "--device", "cpu"]) == 0
+    (photos / "elsewhere").mkdir()
+    monkeypatch.chdir(photos / "elsewhere")
+    capsys.readouterr()
+    assert archdsl_(["eval", "../runs/mine-photos", "--device", "cpu"]) == 0
+    assert f"on {photos / 'photos'}: 2 test images" in capsys.readouterr().out
+    assert archdsl_(["predict", "../runs/mine-photos", "../photos/val/cat/0.png"]) == 0
+    again = ["train", "../mine.arch", "--folder", "../runs/mine-photos", "--resume", "--device", "cpu"]
+    assert archdsl_(again) == 0
+    assert archdsl_([*again, "--data", "../photos"]) == 0
+    assert archdsl_([*again, "--data", "digits"]) == 2
+
+
+def test_a_run_finds_its_plugin_and_the_place_of_data_sets_from_anywhere(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "given.py").write_text(PLUGIN)
+    told = ["--plugin", "given.py:given", "--root", "photos", "--folder", "run", "--device", "cpu"]
+    assert archdsl_(["train", "mine.arch", *told]) == 0
+    (photos / "elsewhere").mkdir()
+    monkeypatch.chdir(photos / "elsewhere")
+    assert archdsl_(["eval", "../run", "--device", "cpu"]) == 0
+    assert archdsl_(["eval", "../run", "--plugin", "../given.py:given", "--device", "cpu"]) == 0
+
+
+@pytest.mark.parametrize("name", ["photo", "fotos", "./photo", "Photos/"])
+def test_a_folder_that_is_nearly_there_is_told(name: str, photos: Path) -> None:
+    with pytest.raises(WrongUsage) as told:
+        facts(name, Path("data"))
+    assert "did you mean `photos`?" in told.value.help
+
+
+def test_batch_norms_that_see_one_image_are_told(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert archdsl_(["train", "mine.arch", "--batch", "1", "--device", "cpu"]) == 0
+    assert "batch norms get one image at a time" in capsys.readouterr().err
+    # Of six images, five and one: the single one joins the others.
+    assert archdsl_(["train", "mine.arch", "--batch", "5", "--device", "cpu"]) == 0
+    assert "batch norms" not in capsys.readouterr().err
+    (photos / "mine.arch").write_text(MINE.replace("  bn: batchnorm\n", "").replace("  fc:", "  bn: batchnorm\n  fc:"))
+    assert archdsl_(["train", "mine.arch", "--batch", "1", "--device", "cpu"]) == 3
+    assert "can't train on one image at a time" in capsys.readouterr().err

@@ -165,7 +165,7 @@ def test_a_run_keeps_what_it_began_with(run: RunFolder, tmp_path: Path) -> None:
     assert not changed(before, weights(tuned))
     assert (tuned / "metrics.csv").read_text() == figures
     for other, told in (
-        (Tuning("other.pth"), r"--weights.*begin\.safetensors, not other\.pth"),
+        (Tuning("other.pth"), rf"--weights.*begin\.safetensors, not {Path.cwd()}/other\.pth"),
         (Tuning(freeze=("layer2",)), "--freeze.*layer1, not layer2"),
         (Tuning(str(file), "new"), "--head.*keep, not new"),
     ):

@@ -10,7 +10,7 @@ import typer
 
 from archdsl import console
 from archdsl.cli.options import Input, Set, Trained, Weights, extra, settings
-from archdsl.cli.training import Device, Download, Plugin, Root, SkipCorrupt, TestShare, Workers
+from archdsl.cli.training import DATA, Device, Download, Plugin, Root, SkipCorrupt, TestShare, Workers
 from archdsl.failure import WrongUsage
 from archdsl.files import write_atomically
 
@@ -27,7 +27,7 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(metavar="NAME|FOLDER", help="What to try it on; the run's or the recipe's without it.")
     ] = None,
-    root: Root = Path("data"),
+    root: Root = DATA,
     download: Download = False,
     plugin: Plugin = None,
     test_share: TestShare = None,

@@ -11,6 +11,7 @@ from archdsl.cli.options import Head, Input, Set, Spec, Weights, extra, settings
 from archdsl.failure import WrongUsage
 
 Data = Annotated[str | None, typer.Option(metavar="NAME|FOLDER", help="What to train on; the recipe's without it.")]
+DATA = Path("data")
 Root = Annotated[Path, typer.Option(metavar="DIR", help="Where data sets lie.")]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]
 Download = Annotated[bool, typer.Option("--download", help="Get the data set if it isn't there.")]
@@ -28,7 +29,7 @@ def train(
     spec: Spec,
     *,
     data: Data = None,
-    root: Root = Path("data"),
+    root: Root = DATA,
     download: Download = False,
     plugin: Plugin = None,
     test_share: TestShare = None,
@@ -53,6 +54,9 @@ def train(
         Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="auto: bfloat16 where a GPU has it.")
     ] = "auto",
     compile: Annotated[bool, typer.Option("--compile", help="Let torch.compile speed the network up.")] = False,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Compute blocks again in the backward pass: slower, with less memory.")
+    ] = False,
     workers: Workers = 0,
     weights: Weights = None,
     head: Head = "keep",
@@ -75,7 +79,7 @@ def train(
         input=input,
         run=folder,
         resume=resume,
-        machine=start.Machine(device, devices, nodes, strategy, precision, compile, workers),
+        machine=start.Machine(device, devices, nodes, strategy, precision, compile, workers, recompute),
         tuning=start.Tuning(weights, head, tuple(freeze or ())),
     )
 

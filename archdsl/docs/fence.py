@@ -19,7 +19,7 @@ from archdsl.compiler import Network, load, loads
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.emit.graph import Direction, Fit, ThemeName
 from archdsl.failure import Failure, WrongUsage
-from archdsl.files import write_atomically
+from archdsl.files import make_folder, write_atomically
 from archdsl.render import render
 from archdsl.source import Source, Span
 from archdsl.suggest import did_you_mean
@@ -69,7 +69,7 @@ def drawn(fence: Fence, cache: Path) -> Drawn:
         key = json.dumps((VERSION, asked, network.files)).encode()
         kept = cache / f"{hashlib.sha256(key).hexdigest()}.html"
         if not kept.is_file():
-            cache.mkdir(parents=True, exist_ok=True)
+            make_folder(cache)
             write_atomically(kept, _shown(network, asked.settings))
         files = tuple(Path(source.name) for source in network.files if Path(source.name) != fence.page)
         return Drawn(kept.read_text(encoding="utf-8"), network.summary(), files)

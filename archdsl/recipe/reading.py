@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,7 @@ from archdsl.expand.values import Given, show
 from archdsl.recipe.model import DIGITS, Recipe
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
+from archdsl.syntax.limits import DIAGNOSTICS
 from archdsl.syntax.spec import Entry, Spec
 
 Path = tuple[str, ...]
@@ -54,7 +56,7 @@ def recipe_of(
         return Recipe.model_validate(values)
     except ValidationError as error:
         last = [specs[0].span, *(place.name for path, place in spans.items() if len(path) == 1)][-1]
-        raise SpecError(*_diagnostics(error, values, spans, last)) from None
+        raise SpecError(*islice(_diagnostics(error, values, spans, last), DIAGNOSTICS)) from None
 
 
 def _put(values: dict[str, Any], path: Path, value: Any) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from http.client import HTTPException
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
+from urllib.request import HTTPRedirectHandler, Request, build_opener, url2pathname
 
 from torch import hub
 
 from archdsl.failure import Failure, WrongUsage
+from archdsl.files import make_folder, writing
 
 # PyTorch's convention: `resnet50-0676ba61.pth` has a SHA-256 that starts with these digits.
 _HASH = re.compile(r"-([0-9a-f]{8,64})\.")
@@ -51,20 +54,62 @@ def _place(url: str, name: str) -> Path:
 
 
 def _download(url: str, target: Path, name: str) -> None:
-    digits = _HASH.search(name)
+    """Raises Failure where the server, the way to it or the disk fails, or what comes isn't what the name promises."""
+    make_folder(target.parent)
+    digits, seen = _HASH.search(name), hashlib.sha256()
+    with writing(target) as file:
+        for part in _parts(url):
+            file.write(part)
+            seen.update(part)
+        if digits is not None and not seen.hexdigest().startswith(digits[1]):
+            message = f"what `{url}` gave isn't what its name promises: its SHA-256 doesn't start with the digits there"
+            raise Failure(message, help="the file was damaged on its way, or replaced by another one")
+
+
+def _parts(url: str) -> Iterator[bytes]:
+    """What a URL gives, part by part. Raises Failure where it isn't all there."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        progress = sys.stderr is not None and sys.stderr.isatty()
-        hub.download_url_to_file(url, str(target), digits[1] if digits else None, progress=progress)
+        with opened(url) as answer:
+            length = answer.headers.get("Content-Length") or ""
+            left = int(length) if length.isdigit() else None
+            shown = sys.stderr is not None and sys.stderr.isatty()
+            bars: Any = hub.tqdm  # type: ignore[attr-defined]
+            with bars(total=left, disable=not shown, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+                while part := answer.read(_PART):
+                    left = None if left is None else left - len(part)
+                    yield part
+                    bar.update(len(part))
+            if left:
+                raise Failure(
+                    f"can't download `{url}`: it was cut off, {left:,} of {int(length):,} bytes before its end"
+                )
     except HTTPError as error:
+        error.close()
         raise Failure(f"can't download `{url}`: the server says {error.code} {error.reason}") from error
     except URLError as error:
         raise Failure(f"can't download `{url}`: {error.reason}", help=_OFFLINE) from error
     except (OSError, HTTPException, ValueError) as error:
-        raise Failure(f"can't download `{url}`: {error}", help=_OFFLINE) from error
-    except RuntimeError as error:  # what torch.hub raises for a wrong hash
-        message = f"what `{url}` gave isn't what its name promises: its SHA-256 doesn't start with the digits there"
-        raise Failure(message, help="the download was cut off, or the file was replaced") from error
+        raise Failure(f"can't download `{url}`: {str(error) or type(error).__name__}", help=_OFFLINE) from error
 
 
+def opened(url: str) -> Any:
+    """The answer of a server. Raises OSError, HTTPException, ValueError."""
+    return build_opener(_Redirects).open(Request(url, headers={"User-Agent": "archdsl"}), timeout=_PATIENCE)
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Follows a server to another address of the web only, and from an encrypted one to an encrypted one."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        scheme = urlsplit(newurl).scheme
+        if scheme not in ("http", "https") or (req.type, scheme) == ("https", "http"):
+            fp.close()
+            raise URLError(f"the server sends us on to `{newurl}`")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_PART = 128 * 1024  # bytes
+_PATIENCE = 60.0  # seconds without a byte
 _OFFLINE = "without a network, download it elsewhere and give the file's path"

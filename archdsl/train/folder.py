@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from archdsl.analysis.fit import Head
 from archdsl.failure import Failure, WrongUsage
-from archdsl.files import explain, write_atomically
+from archdsl.files import explain, make_folder, sweep, write_atomically
 from archdsl.recipe import Recipe
+from archdsl.train import ranks
 
-FORMAT = 1
+FORMAT = 2
 SPEC = "spec"
 ABOUT = "run.json"
 CHECKPOINT = "checkpoint.ckpt"
@@ -34,12 +35,18 @@ class Tuning(NamedTuple):
     head: Head = "keep"
     freeze: tuple[str, ...] = ()
 
+    def lasting(self) -> Tuning:
+        """The same with the file's whole path, which means the same wherever a command is typed."""
+        if self.weights is None or "://" in self.weights:
+            return self
+        return self._replace(weights=str(Path(self.weights).resolve()))
+
 
 class About(NamedTuple):
     """What a run is, as `run.json` keeps it.
 
     spec: the file in the run's folder. source: digest of the network's source, which tells whether it is the same.
-    getting: how the data was had, where its name doesn't tell.
+    getting: how the data was had, where its name doesn't tell. root: where data sets lay. Paths are whole ones.
     """
 
     spec: str
@@ -50,6 +57,7 @@ class About(NamedTuple):
     recipe: Mapping[str, Any]
     tuning: Mapping[str, Any]
     data: str
+    root: str
     getting: Mapping[str, Any]
     classes: tuple[str, ...]
     main: str
@@ -70,10 +78,11 @@ class About(NamedTuple):
 
 
 class RunFolder:
-    """A run's folder, new or old. Raises WrongUsage where it isn't one."""
+    """A run's folder. new: for a run that begins, so that it must have none. Raises WrongUsage where it isn't one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, new: bool = False) -> None:
         self.path = path
+        self._new = new
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -88,13 +97,19 @@ class RunFolder:
         """What to go on from, if anything was saved."""
         return self / CHECKPOINT if (self / CHECKPOINT).exists() else None
 
+    def check(self) -> None:
+        """Raises WrongUsage where a new run would come into the folder of another one."""
+        if self._new and not ranks.rank() and self.begun:
+            help = "`--resume` goes on with it; `--folder DIR` takes another"
+            raise WrongUsage(f"`{self.path}` has a run in it", help=help)
+
     def begin(self, about: About, files: Mapping[str, str]) -> None:
         """Writes down what the run is; `run.json` comes last, so that a folder that has one is whole.
 
         files: relative path -> text of the spec and the files that it builds on. Raises Failure, WrongUsage.
         """
         for name, text in files.items():
-            self._folder(self.path / SPEC / name)
+            make_folder((self.path / SPEC / name).parent)
             write_atomically(self.path / SPEC / name, text)
         write_atomically(self / ABOUT, json.dumps({"format": FORMAT, **about._asdict()}, indent=1) + "\n")
 
@@ -113,7 +128,7 @@ class RunFolder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keeps other processes from training in the same folder. Raises WrongUsage while another one does."""
-        self._folder(self / _LOCK)
+        make_folder(self.path)
         import fcntl
 
         try:
@@ -126,13 +141,9 @@ class RunFolder:
             except OSError:
                 message = f"another process is training in `{self.path}`"
                 raise WrongUsage(message, help="wait for it, or give another folder: `--folder DIR`") from None
+            self.check()  # another one may have begun here since it was looked at
+            sweep(self.path)
             yield
-
-    def _folder(self, file: Path) -> None:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise explain(error, file.parent) from error
 
 
 def new_folder(runs: Path, name: str) -> Path:

@@ -6,6 +6,7 @@ import shlex
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -47,7 +48,7 @@ def written(
 ) -> str:
     """The page, its pictures embedded. counts: the confusion matrix of the test images."""
     about, net = found.about, found.network.net
-    title = f"{found.folder.path.resolve().name}: {about.network} on {data.name}"
+    title = f"{found.folder.path.resolve().name}: {about.network} on {Path(data.name).name}"
     parts = [
         f"<h1>{_text(title)}</h1>",
         f"<p class=about>{_text(net.about)}</p>" if net.about else "",

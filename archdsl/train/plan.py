@@ -84,6 +84,7 @@ def plan(
     if classes is not None or size is not None:
         network = load(str(spec), input=size or input, **params)
     main = _main(network, found, asked=CLASSES in params and classes is None)
+    _check_sides(network, found)
     _check_channels(network, found)
     if (surplus := _surplus(network, found, main)) is not None:
         notes.append(surplus)
@@ -153,6 +154,20 @@ def _main(network: Network, found: Facts, *, asked: bool) -> str:
         message = f"`{network.name}` has {shape.channels:,} outputs, and {found.name} has {found.classes:,} classes"
         raise WrongUsage(message, help=_way_to_classes(network, found.classes))
     return main.name
+
+
+def _check_sides(network: Network, found: Facts) -> None:
+    """Raises WrongUsage for a side head without a score for each class."""
+    net = network.net
+    for output in net.outputs:
+        shape = net.scope.shapes[net.scope.results[output.result]]
+        if output.mode == "eval" or (
+            shape.axes == ("channels",) and int(at(shape.channels, net.sizes)) >= found.classes
+        ):
+            continue
+        gives = f"the output `{output.name}` of `{network.name}` gives {shape}"
+        message = f"{gives}, not a score for each of {found.classes:,} classes"
+        raise WrongUsage(message, help="every output that runs in training takes part in the loss")
 
 
 def _way_to_classes(network: Network, classes: int) -> str:

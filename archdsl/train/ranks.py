@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from archdsl.failure import WrongUsage
@@ -28,6 +29,17 @@ def launched() -> bool:
     """Whether torchrun or SLURM started this process beside others."""
     several = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", 1))) > 1
     return several and ("RANK" in os.environ or "SLURM_PROCID" in os.environ)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """While it lasts, processes are told the folder of one run; the next run in this process gets another."""
+    known = _FOLDER in os.environ
+    try:
+        yield
+    finally:
+        if not known:
+            os.environ.pop(_FOLDER, None)
 
 
 def shared_folder(new: Callable[[], Path]) -> Path:

@@ -16,6 +16,7 @@ import torch
 
 from archdsl import console
 from archdsl.compiler import Network
+from archdsl.failure import Failure, WrongUsage
 from archdsl.recipe import Recipe
 from archdsl.train import ranks
 from archdsl.train.board import Board
@@ -29,6 +30,7 @@ from archdsl.train.freezing import freeze, frozen
 from archdsl.train.lightning import Trainer
 from archdsl.train.plan import Plan
 from archdsl.train.progress import Progress
+from archdsl.train.recompute import Recomputed, recompute, recomputed
 from archdsl.train.saving import Atomic, Saving
 from archdsl.train.stream import Stream
 from archdsl.train.trained import KEPT, digest, images_of
@@ -43,7 +45,8 @@ Strategy = Literal["auto", "ddp", "fsdp"]
 class Machine(NamedTuple):
     """What a run runs on.
 
-    device: one of devices.DEVICES. devices: of each node. workers: processes that read images.
+    device: one of devices.DEVICES. devices: of each node. workers: processes that read images. recompute: blocks are
+    computed again in the backward pass, so that less is kept.
     """
 
     device: str = "auto"
@@ -53,6 +56,7 @@ class Machine(NamedTuple):
     precision: Precision = "auto"
     compile: bool = False
     workers: int = 0
+    recompute: bool = False
 
     @property
     def kind(self) -> str:
@@ -78,12 +82,14 @@ def train(plan: Plan, folder: RunFolder, machine: Machine, getting: Getting) -> 
     kind = machine.kind
     data = getting.open(plan.facts.name)
     recipe = plan.recipe
+    again = _recomputed(plan, machine)
     module: Any = _module(plan, folder)
     still = freeze(module, frozen(list(module.state_dict()), plan.tuning.freeze))
     with nullcontext() if ranks.rank() else folder.held():
         stream, tests = _batches(plan, data, machine, kind, skip_corrupt=getting.skip_corrupt)
         if not ranks.rank() and not folder.begun:
             folder.begin(about(plan, data, getting), spec_files(plan.network))
+        _tell_of_single_images(module, stream, machine.processes)
         saving = Saving(folder)
         classifier = Classifier(module, recipe, main=plan.main, classes=len(data.classes), stream=stream, still=still)
         if kind == "cuda":
@@ -91,13 +97,19 @@ def train(plan: Plan, folder: RunFolder, machine: Machine, getting: Getting) -> 
             module.to(memory_format=torch.channels_last)
         if machine.compile:
             module.compile()
+        recompute(module, again.blocks)
         with _quiet():
             trainer = _trainer(recipe, machine, kind, [*_averaging(recipe), Board(folder), saving, Progress()])
             try:
                 trainer.fit(classifier, stream, tests, ckpt_path=folder.checkpoint, weights_only=True)
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                message = "a batch norm behind which images are single values can't train on one image at a time"
+                raise Failure(message, help="a larger `--batch`, or a smaller `--recipe accumulate`") from error
             except (RuntimeError, MemoryError) as error:
                 if out_of_memory(error):
-                    raise no_room(plan, kind, machine.processes) from error
+                    raise no_room(plan, kind, machine.processes, again) from error
                 if isinstance(error, RuntimeError) and (told := alone(error, machine.processes)) is not None:
                     raise told from error
                 raise
@@ -106,6 +118,16 @@ def train(plan: Plan, folder: RunFolder, machine: Machine, getting: Getting) -> 
     last = saving.history[-1]
     scores = {split: Score(last[f"{split}_loss"], last[f"{split}_accuracy"]) for split in ("train", "test")}
     return Result(folder.path, **scores)
+
+
+def _recomputed(plan: Plan, machine: Machine) -> Recomputed:
+    """What is computed again, if that is wanted. Raises WrongUsage where it can't be, or would save nothing."""
+    if not machine.recompute:
+        return Recomputed((), 1.0)
+    if machine.compile:
+        message = "`--compile` and `--recompute` don't go together: torch.compile decides itself what it computes again"
+        raise WrongUsage(message, help="leave one of them out")
+    return recomputed(plan.network.net)
 
 
 def _module(plan: Plan, folder: RunFolder) -> torch.nn.Module:
@@ -127,6 +149,7 @@ def about(plan: Plan, data: Data, getting: Getting) -> About:
         recipe=plan.recipe.model_dump(),
         tuning=plan.tuning._asdict(),
         data=plan.facts.name,
+        root=str(getting.root.resolve()),
         getting={key: getting._asdict()[key] for key in KEPT},
         classes=data.classes,
         main=plan.main,
@@ -174,6 +197,13 @@ def _batches(plan: Plan, data: Data, machine: Machine, kind: str, *, skip_corrup
         console.err(f"skipped: {message}")
     edges = starts(len(data.train) - len(shown.skipped), pipeline)
     return Stream(shown, edges, plan.recipe.accumulate), tests
+
+
+def _tell_of_single_images(module: torch.nn.Module, stream: Stream, processes: int) -> None:
+    """A batch norm that sees one image at a time learns statistics that are no use in evaluation."""
+    norms = [part for part in module.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    if norms and stream.fewest // processes < 2 and not ranks.rank():
+        console.err("note: batch norms get one image at a time, whose statistics tell little; a larger `--batch` helps")
 
 
 def _trainer(recipe: Recipe, machine: Machine, kind: str, callbacks: list[Any]) -> Trainer:

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors.torch import save
@@ -31,7 +31,29 @@ class Atomic(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         with writing(Path(path)) as file:
-            torch.save(checkpoint, file)
+            watched: Any = _Watched(file)
+            try:
+                torch.save(checkpoint, watched)
+            except RuntimeError as error:
+                raise watched.trouble or error from None
+
+
+class _Watched:
+    """A file that remembers what went wrong with it: behind a failed write, torch.save tells another error."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.trouble: OSError | None = None
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.trouble = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 class Saving(Callback):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -12,7 +13,7 @@ from archdsl import console
 from archdsl.compiler import load
 from archdsl.failure import WrongUsage
 from archdsl.train import ranks
-from archdsl.train.data import Getting
+from archdsl.train.data import Getting, lasting
 from archdsl.train.folder import RunFolder, Tuning, latest, new_folder
 from archdsl.train.plan import FRESH, Plan, plan
 from archdsl.train.report import REPORT, report
@@ -39,42 +40,69 @@ def start(
 ) -> Result:
     """Trains, and tells what comes of it. Raises SpecError, WrongUsage, Failure, KeyboardInterrupt."""
     machine.kind  # noqa: B018 (a device that isn't there is told before anything else)
-    folder = _resumed(spec, run) if resume else None
-    if folder is not None and folder.begun:
-        told = folder.about()
-        given = {**told.recipe, **settings}
-        getting = getting_of(told, getting)
-        planned = plan(
-            spec,
-            getting.root,
-            plugin=getting.plugin,
-            input=input or told.input,
-            params={**told.params, **params},
-            settings=given,
-            tuning=tuning,
-        )
-        _check_same(planned, folder)
-        torch.set_num_threads(told.threads)  # another number would sum in another order
-        planned = planned._replace(tuning=_as_begun(planned.tuning, folder), notes=())
-    else:
-        planned = plan(
-            spec,
-            getting.root,
-            input=input,
-            params=params,
-            settings=settings,
-            download=getting.download,
-            plugin=getting.plugin,
-            tuning=tuning,
-        )
-        folder = folder or _new(planned, run)
+    asked = _Asked(spec, settings, params, input, getting.lasting(), tuning.lasting())
+    with ranks.alone():
+        old = _resumed(spec, run) if resume else None
+        if old is not None and old.begun:
+            return _going_on(asked, old, machine)
+        planned = _planned(asked)
+        return _trained(planned, old or _new(planned, run), machine, asked.getting)
+
+
+class _Asked(NamedTuple):
+    """What is said of a run where it is asked for; paths are whole ones."""
+
+    spec: str
+    settings: Mapping[str, Any]
+    params: Mapping[str, str]
+    input: str | None
+    getting: Getting
+    tuning: Tuning
+
+
+def _planned(asked: _Asked) -> Plan:
+    """The plan, with the whole path of a folder of images, under which the run finds it again."""
+    getting = asked.getting
+    planned = plan(
+        asked.spec,
+        getting.root,
+        input=asked.input,
+        params=asked.params,
+        settings=asked.settings,
+        download=getting.download,
+        plugin=getting.plugin,
+        tuning=asked.tuning,
+    )
+    if getting.plugin is not None:
+        return planned
+    name = lasting(planned.facts.name, getting.root)
+    recipe = planned.recipe.model_copy(update={"data": name})
+    return planned._replace(recipe=recipe, facts=replace(planned.facts, name=name))
+
+
+def _going_on(asked: _Asked, folder: RunFolder, machine: Machine) -> Result:
+    told = folder.about()
+    asked = asked._replace(
+        settings={**told.recipe, **asked.settings},
+        params={**told.params, **asked.params},
+        input=asked.input or told.input,
+        getting=getting_of(told, asked.getting),
+    )
+    planned = _planned(asked)
+    _check_same(planned, folder)
+    torch.set_num_threads(told.threads)  # another number would sum in another order
+    planned = planned._replace(tuning=_as_begun(planned.tuning, folder), notes=())
+    return _trained(planned, folder, machine, asked.getting)
+
+
+def _trained(planned: Plan, folder: RunFolder, machine: Machine, getting: Getting) -> Result:
     if not ranks.rank():
         _tell(planned, folder)
     try:
         result = train(planned, folder, machine, getting)
     except Interrupted:
         if not ranks.rank():
-            console.err(f"interrupted; to go on: archdsl train {spec} --folder {folder.path} --resume")
+            console.err(f"interrupted; to go on: archdsl train {planned.spec} --folder {folder.path} --resume")
         raise KeyboardInterrupt from None
     if not ranks.rank():
         report(folder, getting, device=machine.kind, workers=machine.workers)
@@ -83,13 +111,13 @@ def start(
 
 
 def _new(planned: Plan, run: Path | None) -> RunFolder:
-    """The folder of a run that begins. Raises WrongUsage where it has one in it."""
+    """The folder of a run that begins. Raises WrongUsage where it has one in it already."""
     if run is None:
         path = ranks.shared_folder(lambda: new_folder(RUNS, f"{planned.network.name}-{Path(planned.facts.name).name}"))
-        return RunFolder(path)
-    if not ranks.rank() and RunFolder(run).begun:
-        raise WrongUsage(f"`{run}` has a run in it", help="`--resume` goes on with it; `--folder DIR` takes another")
-    return RunFolder(run)
+        return RunFolder(path, new=True)
+    folder = RunFolder(run, new=True)
+    folder.check()
+    return folder
 
 
 def _resumed(spec: str, run: Path | None) -> RunFolder:

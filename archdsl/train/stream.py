@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor
@@ -46,6 +47,11 @@ class Stream:
     def images(self) -> int:
         """Of an epoch, over all devices."""
         return self._edges[-1]
+
+    @property
+    def fewest(self) -> int:
+        """Images in the smallest batch, over all devices."""
+        return min(right - left for left, right in pairwise(self._edges))
 
     def images_of(self, number: int) -> int:
         """How many images the step has, over all devices, that the batch of this number belongs to."""

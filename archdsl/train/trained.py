@@ -98,14 +98,21 @@ def reload(folder: RunFolder, about: About, *, input: str | None = None) -> Netw
 
 
 def getting_of(about: About, now: Getting) -> Getting:
-    """How a run's data is had again. Raises WrongUsage where it is asked for in another way."""
+    """How a run's data is had again, below its own root where none is given.
+
+    Raises WrongUsage where it is asked for in another way.
+    """
+    from archdsl.train.data import ROOT
+
+    now = now.lasting()
     for name in KEPT:
         asked, had = now._asdict()[name], about.getting[name]
         if asked and asked != had:
             option = name.replace("_", "-")
             message = f"the run was begun with another `--{option}`: {had or 'none'}, not {asked}"
             raise WrongUsage(message, help=f"leave `--{option}` out")
-    return now._replace(**about.getting)
+    root = Path(about.root) if now.root == ROOT else now.root
+    return now._replace(root=root, **about.getting)
 
 
 def digest(network: Network) -> str:

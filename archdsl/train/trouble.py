@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from archdsl.failure import Failure
 from archdsl.train.plan import Plan
+from archdsl.train.recompute import Recomputed
 
 # Numbers that an optimiser keeps for each weight, beside the weight and its gradient.
 _KEPT = {"sgd": 1, "adam": 2, "adamw": 2, "nadam": 2, "rmsprop": 2, "adagrad": 1}
@@ -83,12 +84,15 @@ def alone(error: RuntimeError, processes: int) -> Failure | None:
     return Failure(f"lost the other processes of the run: {told}", help=help)
 
 
-def no_room(plan: Plan, kind: str, processes: int) -> Failure:
-    """What to tell where a step found no room: what it wants, and which batch would fit, by the static estimate."""
+def no_room(plan: Plan, kind: str, processes: int, again: Recomputed) -> Failure:
+    """What to tell where a step found no room: what it wants, and which batch would fit, by the static estimate.
+
+    again: what is computed again, and so isn't kept.
+    """
     batch = plan.recipe.batch // plan.recipe.accumulate // processes
-    room, wanted = _room(kind), _wanted(plan, batch)
+    room, wanted = _room(kind), _wanted(plan, batch, again)
     message = f"no room on `{kind}` for {batch:,} images at once: a step wants about {wanted / 1e9:,.1f} GB"
-    fits = next((size for size in _halves(batch) if _wanted(plan, size) < 0.8 * room), 0)
+    fits = next((size for size in _halves(batch) if _wanted(plan, size, again) < 0.8 * room), 0)
     if not fits:
         return Failure(message, help="not even one image fits; smaller images would: `--recipe size=...`")
     parts = -(-batch // fits)
@@ -98,12 +102,12 @@ def no_room(plan: Plan, kind: str, processes: int) -> Failure:
     return Failure(f"{message}, of {room / 1e9:,.1f} GB", help=help)
 
 
-def _wanted(plan: Plan, batch: int) -> int:
+def _wanted(plan: Plan, batch: int, again: Recomputed) -> int:
     """Bytes of a training step: weights, gradients, what the optimiser keeps, activations."""
     memory = plan.network.memory(batch=batch)
     assert isinstance(memory.weights, int)
     assert isinstance(memory.activations, int)
-    return memory.weights * (2 + _KEPT[plan.recipe.optimizer]) + memory.activations
+    return memory.weights * (2 + _KEPT[plan.recipe.optimizer]) + int(again.share * memory.activations)
 
 
 def _halves(batch: int) -> list[int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from archdsl.train.data.batches import Batches
-from archdsl.train.data.facts import Facts, facts
-from archdsl.train.data.open import Getting, batches, open_data
+from archdsl.train.data.facts import Facts, facts, lasting
+from archdsl.train.data.open import ROOT, Getting, batches, open_data
 from archdsl.train.data.pipeline import Pipeline
 from archdsl.train.data.split import Data, Files, Pictures, Pixels, Split
 
 __all__ = [
+    "ROOT",
     "Batches",
     "Data",
     "Facts",
@@ -20,5 +21,6 @@ __all__ = [
     "Split",
     "batches",
     "facts",
+    "lasting",
     "open_data",
 ]

@@ -51,14 +51,32 @@ def facts(name: str, root: str | Path) -> Facts:
     return Facts(name, seen.channels, seen.size, len(classes), True, 0, f"is the folder `{where}`")
 
 
+def lasting(name: str, root: Path) -> str:
+    """A data set's name; for a folder its whole path, which means the same wherever a command is typed."""
+    known = name == DIGITS or embedded.is_fake(name) or name in KNOWN
+    return name if known else str(folder_of(name, root).resolve())
+
+
 def folder_of(name: str, root: Path) -> Path:
     """The folder that a name means: a path, or one in the root. Raises WrongUsage."""
     for path in (Path(name), root / name):
         if path.is_dir():
             return path
+    beside = _near(Path(name)) or _near(root / name)
     if Path(name).name != name:
-        raise WrongUsage(f"there is no folder `{name}`", help="`--data` takes a folder of images or a data set's name")
+        help = f"did you mean `{beside}`?" if beside else "`--data` takes a folder of images or a data set's name"
+        raise WrongUsage(f"there is no folder `{name}`", help=help)
     names = (DIGITS, "fake", *KNOWN)
-    near = did_you_mean(name, names)
+    near = did_you_mean(name, names) or beside
     help = f"did you mean `{near}`?" if near else f"there are {', '.join(names)}, and any folder of images"
     raise WrongUsage(f"`{name}` names no data set, and no folder", help=help)
+
+
+def _near(path: Path) -> str | None:
+    """The folder that a path may have meant: of nearly its name, where it would be."""
+    try:
+        beside = sorted(one.name for one in path.parent.iterdir() if one.is_dir() and not one.name.startswith("."))
+    except OSError:
+        return None
+    near = did_you_mean(path.name, beside)
+    return None if near is None else str(path.with_name(near))

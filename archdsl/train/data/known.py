@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import tarfile
 import zipfile
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from http.client import HTTPException
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import URLError
 
 from torch.utils.data import ConcatDataset
 
 from archdsl.failure import Failure
-from archdsl.files import explain
+from archdsl.files import explain, folder_beside, make_folder
 from archdsl.train import vision
 from archdsl.train.data import arrays, folder
 from archdsl.train.data.items import THEIRS, Items, told
@@ -71,11 +72,11 @@ def fetch(name: str, root: Path) -> None:
     known = KNOWN[name]
     datasets = vision.torchvision(f"downloading `{name}`")
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{name}.", dir=root) as beside:
-            with redirect_stdout(sys.stderr):
-                _download(datasets, known, beside)
-            _move(name, Path(beside), root)
+        make_folder(root)
+        with folder_beside(root, name) as beside:
+            with redirect_stdout(sys.stderr), _patience():
+                _download(datasets, known, str(beside))
+            _move(name, beside, root)
     except (URLError, HTTPException, RuntimeError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise _failed(name, root, str(error)) from error
     except OSError as error:
@@ -91,6 +92,20 @@ def _download(datasets: Any, known: Known, root: str) -> None:
         return
     for half in (*known.train, *known.test):
         made(root, download=True, **half)
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Lets torchvision give a server up that sends nothing; by itself it would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+_PATIENCE = 60.0  # seconds without a byte
 
 
 def _move(name: str, beside: Path, root: Path) -> None:

@@ -23,14 +23,25 @@ from archdsl.train.data.split import Chosen, Data, Pictures, Pixels, Split
 _AT_ONCE = 64  # pictures that are read before the next ones, where all are
 
 
+ROOT = Path("data")  # where data sets lie, if nothing is said
+
+
 class Getting(NamedTuple):
     """How data is had: what `open_data` and `batches` take beside a name."""
 
-    root: Path
+    root: Path = ROOT
     download: bool = False
     plugin: str | None = None
     test_share: float | None = None
     skip_corrupt: bool = False
+
+    def lasting(self) -> Getting:
+        """The same with whole paths, which mean the same wherever a command is typed; the default root stays."""
+        root = self.root if self.root == ROOT else self.root.resolve()
+        file, colon, function = (self.plugin or "").rpartition(":")
+        if file.endswith(".py"):
+            return self._replace(root=root, plugin=f"{Path(file).resolve()}{colon}{function}")
+        return self._replace(root=root)
 
     def open(self, name: str) -> Data:
         """See `open_data`."""
