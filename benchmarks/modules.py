@@ -7,20 +7,23 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from measure import ROOT, TORCHVISION, Row, alternating, row, timed
+from measure import ROOT, Goal, Row, alternating, lacks, missing, repeated, row, share, timed
+from networks import torchvision
 
 NETWORKS = ("resnet18", "googlenet", "densenet121", "mobilenet_v2", "vit_b_16", "swin_t")
+TWICE = ("googlenet", "swin_t")  # whose weights torchvision draws twice
 BATCH = 4
-EQUAL = "at most 1.02 of its time"
+PEER = "torchvision"
 
 # One training step in a process of its own, for its peak memory.
 STEP = """
 import sys, torch
 sys.path.insert(0, "benchmarks")
 from modules import made, step
+from tools import peak
 torch.manual_seed(0)
 step(made(sys.argv[1], sys.argv[2]))()
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+print(peak())
 """
 
 
@@ -34,13 +37,8 @@ def made(name: str, side: str) -> Any:
 def _theirs(name: str, device: str = "cpu") -> Any:
     import torch
 
-    if "torchvision" not in sys.modules:
-        exec(TORCHVISION, globals())  # noqa: S102 (our own constant)
-    import torchvision
-
-    options = {"init_weights": True} if name == "googlenet" else {}
     with torch.device(device):
-        return getattr(torchvision.models, name)(weights=None, **options)
+        return torchvision(name)
 
 
 def forward(model: Any) -> Callable[[], Any]:
@@ -77,36 +75,49 @@ def step(model: Any) -> Callable[[], Any]:
 
 def modules(runs: int) -> list[Row]:
     """Each network against torchvision's."""
+    if why := lacks("torchvision"):
+        return [missing("modules", PEER, why)]
+    _theirs("resnet18")
+    return [found for name in NETWORKS for found in (*_made(name, runs), *_run(name, runs))]
+
+
+def _made(name: str, runs: int) -> list[Row]:
+    """Constructing: from the spec, and again from the source that is already there."""
     import archdsl
 
-    _theirs("resnet18")
-    rows = []
-    for name in NETWORKS:
-        network = archdsl.load(name)
-        _ = network.source  # written once: what is measured is what every further model costs
-        drawn = alternating(runs, lambda n=network: timed(n.build, 1), lambda n=name: timed(lambda: _theirs(n), 1))
-        wanted = "at most 0.8 of its time" if name in ("googlenet", "swin_t") else "at most its time"
-        rows.append(row(f"{name}: constructing, initialised", *drawn, "s", wanted))
-        meta = alternating(
-            runs,
-            lambda n=network: timed(lambda: n.build(device="meta"), 1),
-            lambda n=name: timed(lambda: _theirs(n, "meta"), 1),
-        )
-        rows.append(row(f"{name}: constructing, meta device", *meta, "s", "at most its time"))
-        ours, theirs = network.build(), _theirs(name)
-        theirs.load_state_dict(ours.state_dict())
-        for what, kind in (("forward", forward), ("training step", step)):
-            both = kind(ours), kind(theirs)
-            times = alternating(runs, lambda b=both: timed(b[0], 2), lambda b=both: timed(b[1], 2))
-            rows.append(row(f"{name}: {what}, {BATCH} images", *times, "s", EQUAL))
-        peaks = [[peak(name, side) for _ in range(2)] for side in ("ours", "theirs")]
-        rows.append(row(f"{name}: peak memory of a step", *peaks, "MB", "at most 1.02 of its memory"))
+    network = archdsl.load(name)
+    written = repeated(runs, lambda: timed(lambda: archdsl.load(name).source, 2))
+    rows = [row(f"{name}: its source, from the spec", written, goal=Goal())]
+    ways: tuple[tuple[str, Callable[[], Any], str, float | None], ...] = (
+        ("from the spec, meta device", lambda: archdsl.load(name).build(device="meta"), "meta", None),
+        ("constructing, meta device", lambda: network.build(device="meta"), "meta", 1),
+        ("constructing, initialised", network.build, "cpu", 0.8 if name in TWICE else 1),
+    )
+    _ = network.source  # written once: what is measured is what every further model costs
+    for what, ours, device, part in ways:
+        times = alternating(runs, lambda f=ours: timed(f, 1), lambda d=device: timed(lambda: _theirs(name, d), 1))
+        goal = Goal() if part is None else share(part)
+        rows.append(row(f"{name}: {what}", *times, against=PEER, goal=goal))
     return rows
 
 
-def peak(name: str, side: str) -> float:
+def _run(name: str, runs: int) -> list[Row]:
+    """Equal weights, run and trained."""
+    ours, theirs = made(name, "ours"), made(name, "theirs")
+    theirs.load_state_dict(ours.state_dict())
+    rows = []
+    for what, kind in (("forward", forward), ("training step", step)):
+        both = kind(ours), kind(theirs)
+        times = alternating(runs, lambda b=both: timed(b[0], 2), lambda b=both: timed(b[1], 2))
+        rows.append(row(f"{name}: {what}, {BATCH} images", *times, against=PEER, goal=share(1.02)))
+    peaks = [[peak_of_step(name, side) for _ in range(2)] for side in ("ours", "theirs")]
+    memory = f"{name}: peak memory of a step"
+    return [*rows, row(memory, *peaks, unit="MB", against=PEER, goal=share(1.02, "memory"))]
+
+
+def peak_of_step(name: str, side: str) -> float:
     """Peak memory in MB of a process that takes one training step; its own, not what its parent had."""
     done = subprocess.run(
         [sys.executable, "-c", STEP, name, side], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     )
-    return int(done.stdout) / 1024
+    return float(done.stdout)
