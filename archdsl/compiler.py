@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from numbers import Integral
 from pathlib import Path
@@ -12,11 +13,12 @@ from archdsl import library
 from archdsl.analysis.cost import Cost, Costs
 from archdsl.analysis.state import check_names
 from archdsl.diagnostics import Diagnostic
+from archdsl.dims import DimLimitError
 from archdsl.expand.evaluate import LARGEST, evaluate
 from archdsl.expand.files import Chain, Loader, chain_of
 from archdsl.expand.network import expand
 from archdsl.expand.values import Given
-from archdsl.failure import WrongUsage
+from archdsl.failure import Failure, WrongUsage
 from archdsl.ir import Net
 from archdsl.source import Source, Span
 from archdsl.syntax.expression import SizeLiteral
@@ -64,6 +66,16 @@ def compile_spec(spec: Spec, *, input: str | None = None, **params: Any) -> Netw
     size = None if input is None else _size(input)
     values = {name: _value(name, value) for name, value in params.items()}
     return Network(spec, loader, size, values)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """While something is told of a network. Raises Failure where the terms of an open size are too many to be told."""
+    with undisturbed():
+        try:
+            yield
+        except DimLimitError as error:
+            raise Failure(f"for an open input this can't be told: {error}", help="give the input a size") from None
 
 
 class Network:
@@ -143,7 +155,7 @@ class Network:
         return Network(self.spec, self._loader, self._input, self._params, self.taps) if self._optimized else self
 
     @property
-    @undisturbed()
+    @_telling()
     def outputs(self) -> tuple[OutputFacts, ...]:
         """Name, channels, total stride and shape of each output, in the order in which the module returns them."""
         from archdsl.analysis.outputs import facts_of_outputs
@@ -177,13 +189,13 @@ class Network:
     def _chain(self) -> Chain:
         return chain_of(self.spec, self._loader)
 
-    @undisturbed()
+    @_telling()
     def cost(self, macs: Macs = "exact") -> Cost:
         """Parameters, buffers and multiply-accumulates for one image, in one of the two conventions."""
         _one_of("macs", macs, get_args(Macs))
         return Costs(self.net, macs).of_scope(self.net.scope)
 
-    @undisturbed()
+    @_telling()
     def memory(self, *, batch: int = 1, dtype: str = "float32") -> Memory:
         """Bytes of the weights, and of the activations that training keeps for the backward pass."""
         from archdsl.analysis.memory import BYTES, memory
@@ -199,7 +211,7 @@ class Network:
 
         return network_requirements(self.net)
 
-    @undisturbed()
+    @_telling()
     def summary(
         self,
         *,
@@ -219,7 +231,7 @@ class Network:
         _one_of("format", format, get_args(Format))
         return summary.render(self.net, depth=depth, full=full, macs=macs, format=format, width=max(width, _NARROWEST))
 
-    @undisturbed()
+    @_telling()
     def to_json(self, *, full: bool = False, macs: Macs = "exact") -> dict[str, Any]:
         """What `build --summary --format json` prints (see the documentation of the interface)."""
         from archdsl.emit import summary
@@ -235,12 +247,14 @@ class Network:
         # Optimised code is one list of steps with their numbers, in which no block's parameters are left to print.
         return python.emit(self.net if self._optimized else self._expand(trace=True))
 
+    @_telling()
     def diagram(self, *, depth: int | None = None, block: str | None = None) -> Diagram:
         """The network as a graph; shows itself in a notebook."""
         from archdsl.emit import graph
 
         return graph.draw(self.net, depth=depth, block=block)
 
+    @_telling()
     def page(self) -> Page:
         """The network as an interactive page, one file of HTML; shows itself in a notebook."""
         from archdsl.emit.page import page

@@ -12,6 +12,7 @@ from archdsl.source import Span
 
 Severity = Literal["error", "warning"]
 _FORMATTER = Formatter()
+_LONGEST = 2_000  # characters of a line
 
 
 class Note(NamedTuple):
@@ -54,11 +55,15 @@ class Diagnostic:
         return type(self)(span, path=self.path, **self.values).with_notes(*more, *self.notes)
 
     def text(self, template: str) -> str:
-        """The template with this diagnostic's values; empty if one of those that it names is None or empty."""
+        """The template with this diagnostic's values; empty if one of those that it names is None or empty.
+
+        What a spec makes very long (a list of 100,000 numbers) is cut off.
+        """
         names = [name for _, name, _, _ in _FORMATTER.parse(template) if name]
         if any(self.values.get(name) in (None, "", ()) for name in names):
             return ""
-        return template.format(**self.values)
+        text = template.format(**self.values)
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Diagnostic):

@@ -9,7 +9,7 @@ from archdsl.version import VERSION
 
 # The sidebar. A page that stands in none of these lists ends a strict build.
 NAVIGATION = {
-    "Begin": ("tutorial", "tour", "language", "decisions", "examples"),
+    "Begin": ("tutorial", "tour", "language", "decisions", "papers", "examples"),
     "Use": (
         *("diagrams", "page", "publish", "features", "weights", "data", "train", "after-training", "experiments"),
         *("compare", "solve", "optimize"),
@@ -18,7 +18,7 @@ NAVIGATION = {
     "Reference": (
         *("reference/ops", "reference/words", "reference/commands", "reference/python", "interface", "errors"),
     ),
-    "About": ("inside", "limits", "comparison"),
+    "About": ("inside", "security", "limits", "speed", "comparison"),
 }
 DOCUMENTS = ("001", "002", "003", "004")
 

@@ -31,6 +31,8 @@ from archdsl.syntax.spec import BlockDef, Body, Output, Statement, Step
 DROPPED = (Refused, TypeError, AttributeError, KeyError, IndexError, ValueError, StopIteration, ZeroDivisionError)
 _INPUTS = ((12,), (4, 32), (3, 16, 16), (3, 17, 20), (4, 24, 24), (3, 32, 24), (8, 12, 12), (2, 8, 9, 8), (4, 12, 8, 8))
 LARGEST = 20_000  # numbers that a tensor has for one image
+# Parameters of blocks that are named as settings of a convolution, to be passed on to it, and never its channels.
+PASSED = ("bias", "stride", "groups")
 _NAMES = "width out planes growth reduce expand squeeze mid wide cells kept inner base more code".split()
 _LABELS = "conv bn fc head stem proj mix norm gate part layer stage down up cell".split()
 
@@ -198,7 +200,9 @@ class Growing:
         return number and value == int(value) and 1 <= value <= 48
 
     def _channels(self, env: Env) -> Expression:
-        rng, numbers = self.rng, [name for name, value in env.variables.items() if type(value) is int and value > 0]
+        rng = self.rng
+        whole = [name for name, value in env.variables.items() if type(value) is int and value > 0]
+        numbers = [name for name in whole if name not in PASSED]
         if rng.random() < 0.4:
             return Literal(rng.choice([2, 4, 8, 8, 12, 16]))
         lists = [

@@ -6,6 +6,7 @@ package only the syntax tree, the ops' names of axes and their PyTorch spelling 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import cache
@@ -23,6 +24,9 @@ from archdsl.ops.base import Torch as Spelling
 from archdsl.shape import LAYOUTS, Shape
 from archdsl.syntax import expression as ex
 from archdsl.syntax import spec as ast
+
+# How many times as many numbers as a tensor the weights of an op may have, where tensors are limited.
+_WEIGHTS = 25
 
 
 class Files(NamedTuple):
@@ -44,7 +48,7 @@ class Interpreter(Evaluator):
     """Runs a spec's tree on an input of given sizes, in training mode unless it is told otherwise.
 
     state: values for all weights and buffers; they are drawn afresh where it is None. largest: how many numbers of an
-    image a tensor may have, 0 for any.
+    image a tensor may have, 0 for any; the weights of an op may be some times as many.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Interpreter(Evaluator):
         self.definitions = {}
         self.outputs: dict[str, tuple[str, Value]] = {}
         self.main = "out"
+        self.sometimes = False  # inside an output that runs in one mode only
         self.flops = 0
         self.here = Value(
             torch.randn(BATCH, *sizes) if image is None else image,
@@ -265,9 +270,15 @@ class Interpreter(Evaluator):
             return
         if node.name in self.outputs:
             raise Refused(f"two outputs are called {node.name}")
+        if self.sometimes:
+            raise Refused(f"{node.name} is an output inside one that runs in one mode only")
         before, steps = self.here, dict(env.scope.steps)
+        self.sometimes = training != evaluation
         flops, chance = self.flops, torch.get_rng_state()
-        self.body(node.body, env)
+        try:
+            self.body(node.body, env)
+        finally:
+            self.sometimes = False
         if not (training if self.training else evaluation):
             torch.set_rng_state(chance)  # where nobody runs it, it takes no chances
         mode = "always" if training and evaluation else "training" if training else "eval"
@@ -395,7 +406,8 @@ class Interpreter(Evaluator):
             facts, spelling = op.infer(shapes), op.lower(shapes)
         except OpError as error:
             raise Refused(str(error)) from None
-        if self.largest and int(str(facts.shape.elements)) > self.largest:
+        weights = sum(math.prod(map(int, map(str, sizes))) for sizes in facts.weights.values())
+        if self.largest and (int(str(facts.shape.elements)) > self.largest or weights > _WEIGHTS * self.largest):
             raise Refused("too large")
         if spelling.parameter:
             sizes: Any = facts.weights[""]  # plain numbers here

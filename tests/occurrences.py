@@ -46,6 +46,13 @@ class Occurrences:
         self.alone.update(found)
         self.pairs.update(itertools.combinations(found, 2))
 
+    def __add__(self, other: Occurrences) -> Occurrences:
+        both = Occurrences()
+        both.specs = self.specs + other.specs
+        both.alone = self.alone + other.alone
+        both.pairs = self.pairs + other.pairs
+        return both
+
     def wanted(self, rng: random.Random, count: int) -> tuple[str, ...]:
         """Constructs and ops of which many pairs have not met, or else have met least."""
         missing = self.missing_pairs()

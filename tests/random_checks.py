@@ -6,17 +6,19 @@ import random
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import torch
+from equal_networks import other_ways_agree
 from evaluator import BATCH, Refused
 from interpreter import Files, Interpreter
+from random_built import copies_agree, drawn, exports_agree
 from random_fields import fields_agree
+from random_requirements import samples, too_small
 from test_memory import image_for, saved_bytes
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from written import Sizes, Written
 
-import archdsl
 from archdsl.analysis.checks import network_requirements
 from archdsl.analysis.cost import Costs
 from archdsl.analysis.memory import memory
@@ -31,47 +33,21 @@ from archdsl.syntax.printer import print_text, print_yaml
 from archdsl.syntax.read import read
 from archdsl.syntax.spec import Spec
 
-Sizes = tuple[int, ...]
 # What only a reader of H and W as unknowns can tell: structure that would depend on them.
 BEYOND_THE_INTERPRETER = frozenset(("symbolic-structure", "unknown-stride"))
 # Why a network may refuse an input whose sizes are open: its weights would depend on them.
 TIED_TO_ITS_INPUT = frozenset(("symbolic-weight",))
-# How many sizes below the smallest are tried, and how large an image that is run may be.
-TRIED, LARGEST = 24, 64
+# Trying a size of the input is compiling it. Some are run as well: how many that work, how many that don't, how large.
+RUN, LARGEST = 2, 64
+# Of how many specs one is exported, which takes seconds.
+EXPORTED = 60
 
 _VIEWS = frozenset(("layout", "tokens", "reshape"))
 
 
-class Written:
-    """A spec's files in a folder, each in a spelling drawn by chance."""
-
-    def __init__(self, files: Files, folder: Path, rng: random.Random) -> None:
-        self.files = files
-        for name, spec in {"asked": files.asked, **files.others}.items():
-            yaml = rng.random() < 0.5
-            path = folder / f"{name}{'.yaml' if yaml else '.arch'}"
-            path.write_text(print_yaml(spec) if yaml else print_text(spec))
-            if name == "asked":
-                self.path = path
-
-    def compiled(self, input: str | None = None) -> Network | SpecError:
-        try:
-            return archdsl.load(self.path, input=input)
-        except SpecError as error:
-            return error
-
-    def compiled_at(self, sizes: Sizes) -> Network | SpecError:
-        return self.compiled("x".join(map(str, sizes)))
-
-    def interpreted(self, sizes: Sizes, **more: Any) -> Interpreter | Refused:
-        try:
-            return Interpreter(self.files, sizes, **more).run()
-        except Refused as error:
-            return error
-
-
 def check(files: Files, sizes: Sizes, rng: random.Random, done: Counter[str]) -> bool:
     """All of it; False where only the compiler can tell that the spec is wrong. done: what could be compared."""
+    exported = rng.randrange(EXPORTED) == 0
     for spec in (files.asked, *files.others.values()):
         both_spellings_say_the_same(spec)
     with tempfile.TemporaryDirectory() as folder:
@@ -84,6 +60,10 @@ def check(files: Files, sizes: Sizes, rng: random.Random, done: Counter[str]) ->
         agrees(network, run)
         the_built_module_agrees(network, run)
         outputs_agree(network, written.files, sizes)
+        copies_agree(network, sizes, Path(folder))
+        if exported:
+            exports_agree(network, sizes, done)
+        done["other ways to write it"] += other_ways_agree(network, written.files, sizes, rng)
         done["activation memory"] += memory_agrees(network)
         done["receptive fields"] += fields_agree(network)
         done["smallest inputs"] += requirements_hold(written, network.net, rng)
@@ -219,16 +199,6 @@ def _results(network: Network, module: nn.Module, image: torch.Tensor, training:
     return {name: getattr(result, name) for name in live}
 
 
-def drawn(module: nn.Module) -> None:
-    """All weights and statistics at random, so that none can stand for another."""
-    with torch.no_grad():
-        for weight in module.parameters():
-            weight.normal_(std=weight[0].numel() ** -0.5 if weight.ndim > 1 else 1.0)
-        for name, statistic in module.named_buffers():
-            if name.endswith(("running_mean", "running_var")):
-                statistic.uniform_(0.5, 1.5)
-
-
 def _other_sizes(sizes: Sizes, rng: random.Random) -> list[Sizes]:
     return [
         (sizes[0], *(rng.randint(max(1, size // 3), 2 * size) for size in sizes[1:]))
@@ -298,26 +268,20 @@ def memory_agrees(network: Network) -> bool:
 
 
 def requirements_hold(spec: Written, net: Net, rng: random.Random) -> bool:
-    """The smallest valid input is valid, what is smaller isn't, and all above is where it is said to be."""
+    """The smallest valid input is valid, what is smaller isn't, and above it what is said to be, and nothing else."""
     asked = network_requirements(net)
     if asked.undecided or not asked.smallest:
         return False
-    smallest = asked.smallest
-    tried = [(smallest, True)]
-    for name, size in smallest.items():
-        below = range(1, size) if size <= TRIED else sorted(rng.sample(range(1, size), TRIED))
-        tried += [(smallest | {name: less}, False) for less in below]
-    if asked.all_above:
-        tried.append(({name: size + rng.randint(0, 9) for name, size in smallest.items()}, True))
-    # Running them takes longer than compiling them: of those that are too small only one.
-    chosen = rng.choice([sizes for sizes, valid in tried if not valid] or [smallest])
-    for sizes, valid in tried:
+    tried = [*too_small(asked.smallest, rng), *(samples(asked, rng) or ())]
+    left = {True: RUN, False: RUN}
+    for sizes, valid in [(asked.smallest, True), *rng.sample(tried, len(tried))]:
         at_sizes = tuple(int(at(size, sizes)) for size in net.input.sizes)
         network = spec.compiled_at(at_sizes)
-        assert isinstance(network, Network) == valid, (asked, at_sizes)
-        if isinstance(network, SpecError) and _beyond(network):
+        assert isinstance(network, Network) == valid, (asked, sizes)
+        beyond = isinstance(network, SpecError) and _beyond(network)
+        if beyond or max(at_sizes) > LARGEST or not left[valid]:
             continue
-        if max(at_sizes) <= LARGEST and (valid or sizes == chosen):
-            run = spec.interpreted(at_sizes)
-            assert isinstance(run, Interpreter) == valid or _looks_broadcast(run, at_sizes), (asked, at_sizes)
+        left[valid] -= 1
+        run = spec.interpreted(at_sizes)
+        assert isinstance(run, Interpreter) == valid or _looks_broadcast(run, at_sizes), (asked, sizes)
     return True

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from evaluator import Definition, Env, Scope, Unit, Value
+from growing import PASSED
 from random_calls import Caller, flat, is_map, last
-from random_steps import PASSED, Steps
+from random_steps import Steps
 
 from archdsl.syntax.expression import Apply, Arg, Binary, Expression, Label, Literal, Unary, Word
 from archdsl.syntax.spec import (
@@ -24,6 +25,7 @@ from archdsl.syntax.spec import (
     Statement,
     Step,
 )
+from archdsl.syntax.words import AXES
 
 
 class Joins(Steps):
@@ -36,7 +38,7 @@ class Joins(Steps):
         start = self.run.here
         if kind == "concat along":
             merge = "concat"
-            along = self.rng.choice([axis for axis in start.shape.axes if axis != "batch"])
+            along = self.rng.choice([axis for axis in start.shape.axes if axis in AXES])
         if self.keep and merge == "concat" and along not in (None, "channels"):
             return None
         goal = Literal(self.run.here.shape.channels)

@@ -28,9 +28,11 @@ def shrunk(files: Files, check: Callable[[Files], object], seconds: float = 60) 
     wanted, until = _failure(files, check), time.monotonic() + seconds
     while time.monotonic() < until:
         for smaller in _smaller_files(files):
-            if time.monotonic() > until or _failure(smaller, check) == wanted:
+            if _failure(smaller, check) == wanted:
                 files = smaller
                 break
+            if time.monotonic() > until:
+                return files
         else:
             break
     return files

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from evaluator import Env, Scope, Value
-from growing import Growing
+from growing import PASSED, Growing
 from random_calls import ACTIVATIONS, CALLED, WEIGHTED, Args, Caller, flat, is_map, last
 
 from archdsl.ops import BY_NAME
 from archdsl.syntax.expression import Arg, Expression, ListOf, Literal, Range, StepPath, Word
 from archdsl.syntax.spec import BlockDef, Call, Dense, For, From, Group, Let, Param, Repeat, Statement, Step, Unused
-
-# Parameters of blocks that are named as settings of a convolution, to be passed on to it.
-PASSED = ("bias", "stride", "groups")
 
 
 class Steps(Growing):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import reduce
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from archdsl.dims.equality import (
     ranges,
     residue_requirement,
 )
-from archdsl.dims.periodic import pattern, tabulate
+from archdsl.dims.periodic import MAX_PERIOD, Pattern, horizon, pattern, tabulate
 from archdsl.trace import TracedInt, traced
 
 H, W = variable("H"), variable("W")
@@ -485,3 +485,51 @@ def test_the_smallest_modulus_says_the_same(modulus: int, raw: set[int]) -> None
 
 def _periodic(residues: set[int], modulus: int, period: int) -> bool:
     return {(residue + period) % modulus for residue in residues} == residues
+
+
+def _differences(values: list[int], times: int) -> list[int]:
+    for _ in range(times):
+        values = [after - before for before, after in pairwise(values)]
+    return values
+
+
+@pytest.mark.parametrize(
+    ("size", "moving", "expected"),
+    [
+        (H // 6, "H", Pattern(6, 1)),
+        ((4 * H + 1) // 6, "H", Pattern(3, 1)),
+        ((H + W) // 4, "HW", Pattern(2, 1)),
+        ((3 * (H // 2) + 1) // 5, "H", Pattern(10, 1)),
+        ((H + H // 2) // 3, "H", Pattern(2, 1)),
+        ((H - H // 2) // 3, "H", Pattern(6, 1)),
+        (H * (W // 3), "H", Pattern(1, 1)),
+        (H * (W // 3), "HW", Pattern(3, 2)),
+        ((H // 2) * (H // 3), "H", Pattern(6, 2)),
+    ],
+)
+def test_a_pattern_is_the_shortest_and_of_the_lowest_degree(size: Dim, moving: str, expected: Pattern) -> None:
+    """Of all periods and degrees those that the values have, seen on a hundred of them: the least of each."""
+    values = [at(size, {"H": 7, "W": 7} | dict.fromkeys(moving, n)) for n in range(1, 101)]
+
+    def follows(period: int, degree: int) -> bool:
+        return not any(any(_differences(values[start::period], degree + 1)) for start in range(period))
+
+    assert isinstance(size, Sym)
+    assert pattern(size, frozenset(moving)) == expected
+    assert min(period for period in range(1, 21) if follows(period, expected.degree)) == expected.period
+    assert min(degree for degree in range(4) if follows(expected.period, degree)) == expected.degree
+
+
+def test_what_repeats_too_late_has_no_horizon() -> None:
+    """The degree counts: as many values more must be known."""
+    for size in (H // 70_001 * H * H * H, H // 100_001):
+        assert isinstance(size, Sym)
+        assert horizon(size, frozenset("H")) is None
+
+
+def test_as_many_residues_as_the_limit_are_looked_at() -> None:
+    assert MAX_PERIOD == 2 * 250 * 2 * 100
+    found = equal(H + W, 250 * (H // 250) + 100 * (W // 100))
+    assert isinstance(found, Where)
+    assert found.requirements == (Requirement("H", 250, (0,)), Requirement("W", 100, (0,)))
+    assert isinstance(equal(H + W, 251 * (H // 251) + 100 * (W // 100)), Undecided)

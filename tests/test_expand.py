@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from network_facts import layers, net, output, outs, params, refused, shape_at, weights
 
+from archdsl.ir import CallStep
+
 
 def test_loops_bind_their_index_first_and_last() -> None:
     body = "repeat 2 as j\n  repeat 3\n    c{j}{i}: conv 1x1, 10 if first else 30 if last else 20"
@@ -300,3 +302,12 @@ def test_an_unused_module_counts_and_the_line_goes_on() -> None:
     assert weights(found)["dead.weight"] == (7, 8)
     assert weights(found)["fc.weight"] == (3, 8)
     assert params(found) == 4 * 2 + 2 + 8 * 7 + 7 + 8 * 3 + 3
+
+
+def test_equal_scopes_are_one_object() -> None:
+    body = "group\n  conv 1x1, 4\ngroup\n  conv 1x1, 4\nb\nb"
+    found = net(body, head="block b\n  c: conv 1x1, 4").scope.steps
+    first, second, third, fourth = (step.scope for step in found if isinstance(step, CallStep))
+    assert first is second
+    assert third is fourth
+    assert first is not third

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from network_facts import layers, net, outs, refused, weights
 
+from archdsl.diagnostics import SpecError
 from archdsl.ir import Init, Net, leaves
+from archdsl.render import render
 
 
 @pytest.mark.parametrize(
@@ -256,6 +258,8 @@ def test_parameters_and_what_follows_flatten_may_depend_on_the_inputs_size() -> 
     body = "add\n  - skip\n  - pos: parameter [4, here.height, here.width]\nflatten\nfc: linear 3"
     assert weights(net(body)) == {"pos": (4, 8, 8), "fc.weight": (3, 256), "fc.bias": (3,)}
     assert refused(body, input="4xHxW") == ["symbolic-weight"]
+    # Statistics are no weights, and have a size all the same.
+    assert refused("flatten\nbatchnorm affine no", input="4xHxW") == ["symbolic-weight"]
 
 
 def test_what_an_op_or_block_carries_counts_as_given() -> None:
@@ -282,3 +286,66 @@ def test_what_a_block_cant_carry(value: str, code: str) -> None:
 
 def test_a_default_is_for_settings_only() -> None:
     assert refused("c: conv 3x3, 4", head="default conv out 5") == ["unknown-setting"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "here.height / 2",
+        "here.height ** 2",
+        "here.height // here.width",
+        "here.height // 0",
+        "here.height // (0 - 2)",
+        "here.height % 0",
+        "here.height * 0.5",
+        "here.height - 0.5",
+        "3 // here.height",
+    ],
+)
+def test_what_isnt_done_with_sizes_of_the_input(expression: str) -> None:
+    assert refused(f"add\n  - skip\n  - pos: parameter [4, {expression}, here.width]") == ["bad-value"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "size"),
+    [
+        ("here.height + 1", 9),
+        ("3 * here.height - 20", 4),
+        ("20 - here.height", 12),
+        ("here.height // 3", 2),
+        ("here.height % 3", 2),
+        ("here.height * here.width", 64),
+    ],
+)
+def test_what_is_done_with_sizes_of_the_input(expression: str, size: int) -> None:
+    body = f"concat along height\n  - skip\n  - pos: parameter [4, {expression}, here.width]"
+    assert weights(net(body))["pos"] == (4, size, 8)
+
+
+def test_an_op_is_no_number() -> None:
+    """Nor is it taken for a misspelt variable, as another word is."""
+    assert refused("x: b", head="block b (act = relu)\n  repeat act\n    relu") == ["bad-value"]
+    assert refused("x: b", head="block b (act = relux)\n  repeat act\n    relu") == ["unknown-name"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("for k in 1.5..3\n  c{k}: relu", "a range's start must be a whole number"),
+        ("for k in 1..3.5\n  c{k}: relu", "a range's end must be a whole number"),
+        ("let l = [1, 2][0.5:]", "a slice's start must be a whole number"),
+        ("let l = [1, 2][:0.5]", "a slice's end must be a whole number"),
+        ("repeat 1.5\n  relu", "the number of repetitions must be a whole number"),
+        ("a: 1.5 x relu", "the number of repetitions must be a whole number"),
+        ("for k in here.height..9\n  c{k}: relu", "a range's start depends on the size of the input (`H`)"),
+        ("m conv", "`stride` of `conv` needs a value"),
+        ("x: b 4, p", "`p` of `b` needs a value"),
+        ("x: b 4, p yes", "`p` of `b` is of type number"),
+        ("x: b 4, f 3", "`f` of `b` is of type bool"),
+    ],
+)
+def test_messages_name_what_is_wrong(body: str, message: str) -> None:
+    head = "block b (n as int, p as number = 0.5, f = yes)\n  conv 1x1, n\n  dropout p when f\n"
+    with pytest.raises(SpecError) as caught:
+        net(body, head=f"{head}macro m (layer)\n  c: layer 3x3, 8, stride")
+    assert message in render(caught.value.diagnostics)

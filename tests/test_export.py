@@ -62,6 +62,41 @@ def test_onnxruntime_computes_what_the_module_does(name: str, tmp_path: Path) ->
     assert names == (["out"] if name == "lenet" else ["logits", "early", "only"])
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_map_put_together_from_parts_is_of_any_batch(count: int, tmp_path: Path) -> None:
+    net = archdsl.loads("net n\n input 4x8x8\n partition grid, 2\n unpartition grid, 2, input\n conv 1, 2\n")
+    file = tmp_path / "model.pt2"
+    export.write(net, file, seed=3)
+    x = image(net, count)
+    assert torch.equal(torch.export.load(file).module()(x), *expected(net, x))
+
+
+@pytest.mark.parametrize("suffix", [".pt2", ".onnx"])
+def test_an_output_in_training_only_has_no_place_in_a_program(suffix: str, tmp_path: Path) -> None:
+    body = " relu\n output aux when training\n  conv 1, 3\n output side\n  tanh\n conv 1, 2\n returns aux, side, out\n"
+    net, file = archdsl.loads(f"net n\n input 4x8x8\n{body}"), tmp_path / f"model{suffix}"
+    export.write(net, file, seed=3)
+    x = image(net, 2)
+    with torch.no_grad():
+        wanted = net.build(seed=3).eval()(x)
+    assert wanted.aux is None
+    if suffix == ".pt2":
+        side, out = torch.export.load(file).module()(x)
+    else:
+        session = pytest.importorskip("onnxruntime").InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        assert [output.name for output in session.get_outputs()] == ["side", "out"]
+        side, out = map(torch.from_numpy, session.run(None, {"input": x.numpy()}))
+    torch.testing.assert_close((side, out), (wanted.side, wanted.out))
+
+
+def test_what_onnx_cannot_say_is_told(tmp_path: Path) -> None:
+    net = archdsl.loads("net n\n input 4x8x8\n rrelu\n")
+    with pytest.raises(WrongUsage, match=r"`n` can't be written as ONNX: .*`aten.rrelu_with_noise") as wrong:
+        export.write(net, tmp_path / "model.onnx")
+    assert ".pt2" in wrong.value.help
+    export.write(net, tmp_path / "model.pt2")
+
+
 def test_safetensors_hold_the_state(tmp_path: Path) -> None:
     from safetensors import safe_open
 

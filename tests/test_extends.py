@@ -133,3 +133,12 @@ def test_files_that_cant_be(folder: Path, text: str, code: str) -> None:
     with pytest.raises(SpecError) as refused:
         archdsl.load(folder / "q.arch")
     assert [one.code for one in refused.value.diagnostics] == [code]
+
+
+def test_a_value_from_outside_that_goes_wrong_is_blamed_where_it_was_given() -> None:
+    text = "net a (width = 4, depth = 2)\n  input 3x8x8\n  repeat depth\n    conv{i}: conv 3x3, width, pad same\n"
+    with pytest.raises(SpecError) as refused:
+        archdsl.loads(text, depth="3", width="0")
+    (told,) = refused.value.diagnostics
+    assert (told.span.source.name, told.span.source.line(told.span.line)) == ("--set", "width=0")
+    assert [note.span.line for note in told.notes if note.span.source.name != "--set"] == [4]

@@ -9,7 +9,8 @@ import pytest
 from torch import Tensor
 
 import archdsl
-from archdsl.analysis.state import state_dict
+from archdsl.analysis.fit import Held, fit
+from archdsl.analysis.state import Entry, state_dict
 from archdsl.emit.fit import told
 from archdsl.runtime.checkpoint import Checkpoint
 from archdsl.runtime.weights import Misfit, match
@@ -117,3 +118,21 @@ def test_a_network_cut_short_needs_only_its_part() -> None:
     del full["layer2.0.conv1.weight"]
     with pytest.raises(Misfit, match="not in the file: 1 tensor"):
         match(network, Checkpoint("less.pth", full))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "good"),
+    [
+        *(("float32", theirs, True) for theirs in ("float16", "bfloat16", "float64")),
+        *(("float32", theirs, False) for theirs in ("int64", "uint8", "bool")),
+        *(("int64", theirs, True) for theirs in ("int32", "uint8")),
+        *(("int64", theirs, False) for theirs in ("bool", "float32")),
+        ("bool", "uint8", False),
+    ],
+)
+def test_numbers_are_converted_within_their_kind(ours: str, theirs: str, good: bool) -> None:
+    found = fit({"w": Entry((2,), ours, True)}, {"w": Held((2,), theirs)}, lambda key: False)
+    assert found.good is good
+    assert found.dtypes == (((theirs, ours),) if good else ())
+    same = fit({"w": Entry((2,), ours, True)}, {"w": Held((2,), ours)}, lambda key: False)
+    assert (same.good, same.dtypes) == (True, ())

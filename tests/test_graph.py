@@ -111,6 +111,43 @@ def test_edges_of_resnet_go_where_tensors_go() -> None:
     assert sum(edge.skip for edge in diagram.edges) == 5  # eight blocks, three of them with a convolution
 
 
+STREAMS = """
+net streams
+  input 3x16x16
+  stem: conv 3x3, 8, pad same
+  high:
+    conv 3x3, 8, pad same
+    maxpool 1x1
+    conv 3x3, 8, pad same
+  low:
+    from stem
+    conv 3x3, 8, pad same
+    maxpool 1x1
+    conv 3x3, 8, pad same
+  add
+    - from high
+    - from low
+"""
+
+
+@pytest.mark.parametrize("depth", [1, 2, EVERYTHING])
+def test_what_begins_with_from_has_no_edge_from_the_step_in_front_of_it(depth: int) -> None:
+    diagram = archdsl.loads(STREAMS).diagram(depth=depth)
+    names = {node.id: node.tooltip.partition(":")[0].partition(",")[0].partition(".")[0] for node in diagram.nodes}
+    edges = {(names[edge.source], names[edge.target]): edge.skip for edge in diagram.edges}
+    assert ("high", "low") not in edges
+    assert edges["stem", "high"] is edges["stem", "low"] is False
+    assert {("high", "~add"), ("low", "~add")} <= edges.keys()
+
+
+def test_a_network_of_blocks_that_recur_shows_its_own_steps_at_least() -> None:
+    block = "block cell\n  conv 3x3, 8, pad same\n  maxpool 1x1\n  conv 3x3, 8, pad same\n"
+    steps = "".join(f"  a{k}: cell\n  b{k}: maxpool 1x1\n" for k in range(14))
+    diagram = archdsl.loads(f"{block}net long\n  input 8x16x16\n{steps}").diagram()
+    assert len(diagram.nodes) == 30
+    assert [figure.name for figure in diagram.figures] == ["cell"]
+
+
 def test_equal_neighbours_are_one_node() -> None:
     nodes = archdsl.load("resnet152").diagram(depth=2).nodes
     blocks = [(node.title, node.times) for node in nodes if node.form == "block"]

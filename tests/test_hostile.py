@@ -6,14 +6,18 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
+from fuzz_mutate import VALUES
 from hypothesis import given
 from hypothesis import strategies as st
 
 import archdsl
-from archdsl import SpecError, library
+from archdsl import Failure, SpecError, library
 from archdsl.render import render
 from archdsl.syntax.printer import print_text
 from archdsl.syntax.read import read_file
@@ -51,6 +55,21 @@ def _doubling_lists() -> str:
     return f"let a0 = [1, 1]\n{lets}{NET}  conv a39, 8\n"
 
 
+def _tables() -> str:
+    """Tables in tables, all in one column: behind `do` stands the next."""
+    return NET + "  " + "".join(f"for a{k}\n    1\n  do " for k in range(60)) + "relu\n"
+
+
+def _labelled_merges() -> str:
+    """A line of text for two bodies: a container, and the merge in it."""
+    return f"{NET}  a: add\n" + "".join("    " * k + "- a: add\n" for k in range(1, 40)) + "    " * 40 + "- relu\n"
+
+
+def _yaml_groups() -> str:
+    groups = "".join("  " * k + "- group:\n" for k in range(60))
+    return f"network: n\ninput: 3x8x8\nlayers:\n{groups}{'  ' * 60}- relu\n"
+
+
 BOMB = "a: &a [x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefg", "bcdefgh", strict=True))
 
 REFUSED = {
@@ -68,6 +87,10 @@ REFUSED = {
     "nested.yaml": ("layers: " + "[" * 900_000, "too-deep"),
     "mappings.yaml": ("layers: " + "{a: " * 200_000, "too-deep"),
     "nested.arch": ("net tiny\n" + "".join(" " * k + "group\n" for k in range(1, 1300)), "too-deep"),
+    "tables.arch": (_tables(), "too-deep"),
+    "merges.arch": (_labelled_merges(), "too-deep"),
+    "groups.yaml": (_yaml_groups(), "too-deep"),
+    "lines.arch": (NET + "\n" * 50_000 + "  relu\n", "too-long"),
     "brackets.arch": (f"{NET}  conv 3x3, " + "(" * 900_000, "too-long"),
     "nots.arch": (f"{NET}  relu when " + "not " * 1900 + "yes\n", "too-deep"),
     "powers.arch": (f"{NET}  conv 3x3, " + "**".join("2" * 900) + "\n", "too-deep"),
@@ -76,6 +99,15 @@ REFUSED = {
     "digits.arch": (f"{NET}  conv 3x3, " + "9" * 10_000 + "\n", "too-long"),
     "aliases.yaml": (BOMB, "yaml-anchor"),
     "list_bomb.arch": (_doubling_lists(), "bad-value"),
+    "items.arch": (f"let a = 0..200000\n{NET}  conv 1x1, len(a)\n", "bad-value"),
+    "sums.arch": (f"{NET}  repeat 20000\n    conv 1x1, sum(0..99999) // 99999 + i\n", "too-many-steps"),
+    "lookups.arch": (f"let a = 0..99999\n{NET}  repeat 20000\n    conv 1x1, a[i] + 1\n", "too-many-steps"),
+    "roundings.arch": (
+        "net tiny\n  input 3xHxW\n  let x0 = here.height\n"
+        + "".join(f"  let x{k} = (x{k - 1} * 2 + 1) // 3\n" for k in range(1, 102))
+        + "  conv 1x1, x101\n",
+        "bad-value",
+    ),
     "calls.arch": (
         "block b0\n  relu\n" + "".join(f"block b{k}\n  b{k - 1}\n" for k in range(1, 200)) + f"{NET}  b199\n",
         "too-deep",
@@ -114,6 +146,14 @@ def test_a_network_without_steps_has_a_summary(body: str) -> None:
     assert network.to_json()["layers"] == []
 
 
+@pytest.mark.parametrize("body", ["2147483648 x relu", "a: conv 1x1, 3\n  repeat 2147483648\n    relu"])
+def test_billions_of_steps_without_weights_are_no_work(body: str) -> None:
+    network = archdsl.loads(f"{NET}  {body}\n")
+    assert network.cost().params in (0, 12)
+    assert len(network.to_json()["state_dict"]) in (0, 2)
+    assert network.summary()
+
+
 @pytest.mark.parametrize("body", ["1000000 x cell", "repeat 1000000\n    cell\n    relu"])
 def test_a_million_equal_blocks_are_no_work(body: str, tmp_path: Path) -> None:
     path = tmp_path / "million.arch"
@@ -121,10 +161,115 @@ def test_a_million_equal_blocks_are_no_work(body: str, tmp_path: Path) -> None:
     assert _check(path)[0] == 0
 
 
+def test_a_million_layers_are_neither_listed_nor_written() -> None:
+    network = archdsl.loads(f"{NET}  1000000 x conv 1x1, 3\n")
+    assert len(network.summary()) < 2_000
+    told: tuple[Callable[[], object], ...] = (
+        lambda: network.to_json(full=True),
+        lambda: network.summary(full=True, format="csv"),
+        lambda: network.source,
+    )
+    for tell in told:
+        with pytest.raises(Failure, match="100,000"):
+            tell()
+
+
 def test_blocks_that_double_are_no_work(tmp_path: Path) -> None:
     path = tmp_path / "doubling.arch"
     path.write_text(_doubling("block"))
     assert _check(path)[0] == 0
+
+
+def _settings(count: int) -> str:
+    return f"{NET}  relu\ntrain\n" + "".join(f"  k{k} 1\n" for k in range(count))
+
+
+def test_no_text_steers_the_terminal() -> None:
+    """Escapes of YAML's could bring in what the bytes of a file may not hold; direction marks are shown as such."""
+    spec = 'network: n\nabout: "{}"\ninput: 3x8x8\nlayers: [relu]\n'
+    for escape in ("\\x1b[31m", "\\e", "\\0", "\\u2028", "\\a"):
+        with pytest.raises(SpecError, match="encoding"):
+            archdsl.loads(spec.format(escape), name="n.yaml")
+    network = archdsl.loads(spec.format("a\\u202eb\\tc\\nd"), name="n.yaml")
+    assert network.summary().startswith("n: 3x8x8 -> 3x8x8   a\ufffdb c d\n")
+
+
+def test_any_number_of_wrong_settings_is_told_in_part() -> None:
+    with pytest.raises(SpecError) as refused:
+        archdsl.loads(_settings(300)).check()
+    assert len(refused.value.diagnostics) == 100
+
+
+def test_an_open_input_with_too_many_terms_is_told() -> None:
+    """Each line has a size of its own."""
+    lines = "".join(f"  conv {k % 5 + 1}, 3, stride {k % 2 + 1}, pad {k % 3}\n" for k in range(2_100))
+    network = archdsl.loads(f"net n\n  input 3xL\n{lines}")
+    for tell in (network.cost, network.to_json):
+        with pytest.raises(Failure, match="give the input a size"):
+            tell()
+
+
+def _lines(line: str) -> Callable[[int], str]:
+    """A network of so many lines (or pairs of them); `{k}` is their number."""
+    return lambda count: NET + "".join(line.replace("{k}", str(k + 1)) for k in range(count))
+
+
+def _branches(count: int) -> str:
+    return f"{NET}  concat\n" + "    - conv 1x1, 2\n" * count
+
+
+def _definitions(count: int) -> str:
+    return "".join(f"let a{k} = {k}\nblock b{k}\n  relu\n" for k in range(count)) + f"{NET}  relu\n"
+
+
+def _yaml_lines(count: int) -> str:
+    return "network: n\ninput: 3x8x8\nlayers:\n" + "".join(f"  - a{k}: conv 1x1, {k + 1}\n" for k in range(count))
+
+
+MANY: dict[str, Callable[[int], str]] = {
+    "steps": _lines("  relu\n"),
+    "labels": _lines("  a{k}: conv 1x1, {k}\n"),
+    "loops": _lines("  repeat 9\n    relu\n"),
+    "containers": _lines("  a{k}:\n    relu\n"),
+    "rows": lambda count: f"{NET}  for a\n" + "".join(f"    {k + 1}\n" for k in range(count)) + "  do conv 1x1, a\n",
+    "residuals": _lines("  residual\n    a{k}: conv 1x1, {k}\n  shortcut s{k}:\n    conv 1x1, {k}\n"),
+    "reaching back": _lines("  a{k}: relu\n  from a1\n"),
+    "side heads": _lines("  output o{k}\n    relu\n"),
+    "branches": _branches,
+    "dense": lambda count: f"{NET}  dense {count}\n    conv 1x1, 2\n",
+    "definitions": _definitions,
+    "lets": lambda count: _lines("  let a{k} = {k}\n")(count) + "  relu\n",
+    "comments": _lines("  relu  # {k}\n\n  # {k}\n"),
+    "lines.yaml": _yaml_lines,
+}
+
+
+def _calls(text: str, name: str) -> int:
+    """How many functions of Python are called, and generators resumed, while all is told of a spec."""
+    called = 0
+
+    def count(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal called
+        called += event == "call"
+
+    sys.setprofile(count)
+    try:
+        network = archdsl.loads(text, name=name)
+        for told in (network.summary, network.check, network.requirements, network.cost, network.memory):
+            told()
+        assert network.outputs
+        assert network.source
+    finally:
+        sys.setprofile(None)
+    return called
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_work_grows_with_the_text_alone(kind: str) -> None:
+    """Twice as many lines make no more than twice as many calls: counted, for times differ from run to run."""
+    name = kind if "." in kind else "many.arch"
+    first, second = (_calls(MANY[kind](count), name) for count in (200, 400))
+    assert second < 2.3 * first
 
 
 def _outcome(text: str, name: str) -> str:
@@ -147,16 +292,6 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
             archdsl.load(path)
 
 
-# Where a network wants a number: what a hand, or a joker, may write there.
-VALUES = re.split(
-    r"\s\|\s+",
-    """0 | -1 | -0 | 1 | 2.5 | -0.0 | 1e400 | 1e308 | 1e-400 | 0x0 | 1x2x3 | 3x3 | 9223372036854775807 |
-    9223372036854775808 | 99999999999999999999 | 10**10 | 9**9**9 | (1/3) | 0/0 | 1 % 0 | none | yes | no | [] |
-    [1, 2] | [[1], 2] | word | "text" | "" | same | H | input | here | training | i | first | input.height |
-    here.tokens | @conv1 | @conv1.channels | min() | max(1) | len(3) | sqrt(-1) | 1..3 | 3..1 | 0..9**9 |
-    2 if yes else none | layernorm(eps = 1) | layernorm(1, 2, 3) | relu | conv | not 3 | -word | [1][3] | int(1e300) |
-    sum([]) | divisible(8, 0) | round(none) | (-8) ** 0.5 | 0 ** -1 | [1, 2][0.5] | word.x""",
-)
 PLACES = [
     "conv {}, 8",
     "conv 3x3, {}",

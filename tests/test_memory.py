@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import archdsl
 from archdsl.analysis.liveness import in_place
-from archdsl.analysis.memory import memory
+from archdsl.analysis.memory import BYTES, memory
 from archdsl.compiler import Network
 from archdsl.dims import at
 from archdsl.ir import CallStep, OpStep
@@ -197,3 +197,7 @@ def test_in_place_hurts_nobody_in_evaluation_either() -> None:
     # In evaluation dropout hands on the very tensor that the shortcut reads.
     text = "net small\n  input 3x8x8\n  conv 1x1, 4\n  residual\n    dropout 0.5\n    relu\n    conv 1x1, 4\n"
     assert names_in_place(text) == []
+
+
+def test_numbers_take_as_many_bytes_as_in_torch() -> None:
+    assert {name: torch.empty(0, dtype=getattr(torch, name)).element_size() for name in BYTES} == BYTES

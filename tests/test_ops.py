@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,8 +14,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.dims import at, variable
+from archdsl.emit.picture.themes import KINDS
 from archdsl.ops import BY_NAME, OPS
 from archdsl.ops.base import (
+    GLOBAL,
     POINTWISE,
     AtLeast,
     Check,
@@ -392,3 +395,30 @@ def test_counts_are_plain_numbers() -> None:
     (_, extra) = BY_NAME["batchnorm"]().infer((shape,)).saves
     assert isinstance(extra, Extra)
     assert type(extra.elements) is int
+
+
+def test_pooling_to_a_size_that_divides_the_map_sees_what_a_plain_window_sees() -> None:
+    """torch.nn.AdaptiveAvgPool1d is AvgPool1d there; where it doesn't divide, windows differ in size."""
+    signal = torch.arange(8.0).reshape(1, 1, 8)
+    assert torch.equal(torch.nn.AdaptiveAvgPool1d(4)(signal), torch.nn.AvgPool1d(2)(signal))
+    pooled, plain = BY_NAME["avgpool"](to=4).infer((image(3, 8),)), BY_NAME["avgpool"](kernel=2).infer((image(3, 8),))
+    assert (pooled.shape, pooled.window) == (plain.shape, plain.window)
+    assert BY_NAME["avgpool"](to=3).infer((image(3, 8),)).window == GLOBAL
+    assert BY_NAME["avgpool"](to=1).infer((image(3, 8),)).window == GLOBAL
+    assert BY_NAME["avgpool"](to=4).infer((image(3, variable("L")),)).window == GLOBAL
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+def test_an_ops_kind_has_a_colour(op: type[Op]) -> None:
+    assert op.kind in KINDS
+
+
+@every_case
+def test_a_setting_that_may_be_left_out_is_a_parameter_of_the_module(case: Case) -> None:
+    spelling = case.op.lower(case.inputs)
+    if not spelling.call.startswith("nn."):
+        return
+    known = inspect.signature(getattr(nn, spelling.call.removeprefix("nn."))).parameters
+    assert spelling.settings.keys() <= known.keys()
+    assert spelling.defaults.keys() <= known.keys()
+    assert dict(spelling.defaults) == {key: known[key].default for key in spelling.defaults}

@@ -10,6 +10,7 @@ from typing import Any
 
 import emitted_cases
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,37 @@ def test_ruff_finds_nothing_and_would_lay_nothing_out_anew(tmp_path: Path) -> No
 @pytest.mark.parametrize(("name", "limit"), [("resnet50", 150), ("googlenet", 180)])
 def test_the_source_is_as_short_as_one_would_write_it(name: str, limit: int) -> None:
     assert len(archdsl.load(name).source.splitlines()) <= limit
+
+
+def test_a_stream_that_begins_with_from_takes_that_tensor_only() -> None:
+    spec = "net streams\n  input 3x16x16\n  stem: conv 1x1, 8\n  high:\n    conv 1x1, 8\n    relu\n"
+    spec += "  low:\n    from stem\n    conv 1x1, 8\n    relu\n  add\n    - from high\n    - skip\n"
+    source = archdsl.loads(spec).source
+    assert "self.low = nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU(inplace=True))" in source
+    assert source.count("def forward(self, x: torch.Tensor) -> torch.Tensor:") == source.count("def forward") == 1
+
+
+def test_the_sizes_that_enter_a_block_are_no_names_of_its_caller() -> None:
+    """Both blocks have `in_channels`; the inner one's is 4 here, and the length that it hands on is the outer one's."""
+    spec = "block inner (n)\n  linear n\nblock outer\n  reshape [4, input.channels]\n  layout NLC\n  inner 5\n"
+    network = archdsl.loads(f"{spec}  reshape [5, input.channels]\nnet outermost\n  input 8x2x2\n  outer\n")
+    assert network.to_json()["outputs"]["out"] == [5, 8]
+    assert network.build()(torch.zeros(2, 8, 2, 2)).shape == (2, 5, 8)
+
+
+@pytest.mark.parametrize(
+    ("streams", "last"), [(2, "self, x: torch.Tensor, skip: torch.Tensor"), (5, "skip4: torch.Tensor")]
+)
+def test_a_long_head_of_a_forward_is_laid_out_as_ruff_does_it(streams: int, last: str, tmp_path: Path) -> None:
+    steps = "".join(f"  begin{k}: conv 1x1, 8\n" for k in range(streams))
+    inner = "".join(f"    s{k}:\n      from begin{k}\n      conv 1x1, 8\n      relu\n" for k in range(streams))
+    read = "".join(f"    - from stage.s{k}\n" for k in range(streams))
+    source = archdsl.loads(f"net streams\n  input 3x16x16\n{steps}  stage:\n{inner}  add\n{read}").source
+    assert last in source
+    file = tmp_path / "streams.py"
+    file.write_text(source)
+    ruff = [sys.executable, "-m", "ruff", "format", "--diff", "--isolated", "--line-length", "120", str(file)]
+    assert subprocess.run(ruff, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["resnet50", "googlenet", "unet"])
@@ -103,6 +135,39 @@ def test_channels_are_told_in_the_words_of_the_spec() -> None:
 
 def test_what_decides_the_structure_is_no_argument() -> None:
     text = "net tiny (n = 2, out = 4)\n  input 3x8x8\n  repeat n\n    conv 3x3, out, pad 1\n"
+    assert "def __init__(self, out: int = 4) -> None:" in archdsl.loads(text).source
+
+
+INSIDE = """block {inner} (n)
+  conv 1x1, n
+  relu when {guard}
+block outer (m)
+  {inner} m
+net tiny (w = 8, out = 4)
+  input 3x8x8
+  a: outer w
+  b: outer w
+  c: conv 3x3, out
+"""
+
+
+@pytest.mark.parametrize("guard", ["n > 4", "here.channels > 4"])
+def test_what_decides_the_structure_of_a_block_inside_is_no_argument_either(guard: str) -> None:
+    """Else the class for another `w` would be another network than the spec for it."""
+    source = archdsl.loads(INSIDE.format(inner="inner", guard=guard)).source
+    assert "def __init__(self, out: int = 4) -> None:" in source
+
+
+def test_what_decides_on_the_input_of_a_block_is_no_argument() -> None:
+    text = """block twice
+  residual when input.channels > 4
+    conv 1x1, input.channels
+net tiny (w = 8, out = 4)
+  input 3x8x8
+  a: conv 1x1, w
+  b: twice
+  c: conv 3x3, out
+"""
     assert "def __init__(self, out: int = 4) -> None:" in archdsl.loads(text).source
 
 
@@ -201,3 +266,17 @@ def test_class_names_follow_the_paper_where_it_tells() -> None:
     assert class_name("conv_bn") == "ConvBn"
     assert class_name("1x1") == "Group1x1"
     assert docstring('a "b"\n\\c') == "a 'b' /c"
+
+
+def test_a_long_line_with_a_name_that_is_no_attribute_breaks_as_ruff_breaks_it() -> None:
+    norm = "batchnorm eps 1e-06, momentum 0.01, affine no, track no"
+    source = archdsl.loads(f"net n\n input 3x8x8\n conv: conv 1, 3\n norm-of-a-map: {norm}\n").source
+    settings = "3, eps=1e-06, momentum=0.01, affine=False, track_running_stats=False"
+    assert (
+        f"""
+        self.add_module(
+            "norm-of-a-map", nn.BatchNorm2d({settings})
+        )
+"""
+        in source
+    )

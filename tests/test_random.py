@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+import torch
+from bare import bare
 from interpreter import Files, Interpreter
 from random_checks import agrees, memory_agrees, outputs_agree, the_built_module_agrees
-from random_run import command, grown, run
+from random_requirements import read_rule
+from random_run import command, grown, run, told
+from torch import nn
 
 import archdsl
 from archdsl.diagnostics import SpecError
@@ -16,16 +21,67 @@ from archdsl.source import Source
 from archdsl.syntax.read import read
 
 # More of them by `scripts/random_specs N`.
-SPECS = int(os.environ.get("ARCHDSL_RANDOM_SPECS", "150"))
+SPECS = int(os.environ.get("ARCHDSL_RANDOM_SPECS", "100"))
 # Of how many specs that the interpreter accepts the compiler may refuse one, for what only it can tell.
 VALID_OF_ALL = 0.95
+# What can't be compared in every spec, and must be in some.
+COMPARED = (
+    "other ways to write it", "activation memory", "receptive fields", "smallest inputs", "open inputs", ".pt2",
+    ".onnx",
+)  # fmt: skip
 
 
 def test_random_specs() -> None:
     tally = run(SPECS)
     print(tally.table())
+    assert not tally.failed, told(tally.failed)
     assert not tally.occurrences.missing()
+    assert min(tally.done[what] for what in COMPARED) > 0
     assert tally.occurrences.specs >= VALID_OF_ALL * (tally.occurrences.specs + tally.refused)
+
+
+def test_a_run_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> bool:
+        raise RuntimeError("wrong")
+
+    monkeypatch.setattr("random_run.check", fails)
+    both = run(2, seed=1) + run(1, seed=2)
+    assert len(both.failed) == 3
+    assert "3 failed" in both.table()
+    first = both.failed[0]
+    assert first.line() == f"{first.place}: wrong\n  {command(*first.grown)}"
+    assert told(both.failed).count("scripts/random_specs --again") == 3
+
+
+def test_a_source_that_needs_archdsl_fails_alone(tmp_path: Path) -> None:
+    """A test of the test."""
+    file, image = tmp_path / "net.py", torch.zeros(1, 4)
+    for start, fails in (("", False), ("import archdsl\n", True)):
+        file.write_text(f"{start}from torch import nn\n\n\nclass Net(nn.Sequential):\n    pass\n")
+        if not fails:
+            assert torch.equal(bare().results(file, "Net", nn.Sequential(), image)[0], image)  # type: ignore[arg-type]
+            continue
+        with pytest.raises(AssertionError, match="import of archdsl halted"):
+            bare().results(file, "Net", nn.Sequential(), image)
+
+
+@pytest.mark.parametrize(
+    ("text", "period", "holding"),
+    [
+        ("H must be a multiple of 16", 16, [16, 32]),
+        ("H must be 12 more than a multiple of 16", 16, [12, 28]),
+        ("H must be odd", 2, list(range(1, 33, 2))),
+        ("H must not be 5 or 8", 1, [size for size in range(1, 33) if size not in (5, 8)]),
+        ("H must not be a multiple of 2", 2, list(range(1, 33, 2))),
+        ("H must be 9 to 12", 1, [9, 10, 11, 12]),
+        ("H must leave a remainder of 0, 1 or 5 to 7 when divided by 16", 16, [1, 5, 6, 7, 16, 17, 21, 22, 23, 32]),
+    ],
+)
+def test_rules_are_read_as_they_are_written(text: str, period: int, holding: list[int]) -> None:
+    rule = read_rule(text)
+    assert rule is not None
+    assert (rule.variable, rule.period) == ("H", period)
+    assert [size for size in range(1, 33) if rule.holds(size)] == holding
 
 
 def test_a_spec_can_be_grown_again() -> None:

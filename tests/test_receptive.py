@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import archdsl
-from archdsl.analysis.receptive import Axis, Field, Fields, Receptive, receptive
+from archdsl.analysis.receptive import MAX_PERIOD, Axis, Field, Fields, Receptive, receptive
 from archdsl.ir import Net
 from archdsl.ops.base import GLOBAL, UNKNOWN
 
@@ -123,6 +123,17 @@ BODIES = {
   e: conv_transpose 4, 2, stride 2, pad 1
   f: conv 3, 1
 """,
+    "upsampled": """
+  conv 3, 2, stride 2, pad 1
+  upsample scale 2
+  conv 3, 1
+""",
+    "interpolated": """
+  conv 3, 2, stride 2, pad 1
+  upsample scale 2, mode bilinear
+  conv 2, 1
+  upsample scale 3, mode bilinear
+""",
 }
 
 
@@ -189,3 +200,20 @@ def test_maps_side_by_side_have_no_one_field() -> None:
     seam = "concat along height\n    - skip\n    - a: conv 3x3, 3, pad 1\n"
     spec = f"net small\n  input 3x8x8\n  {seam}  b: conv 3x3, 4\n"
     assert told(spec) == UNKNOWN
+
+
+def test_fields_are_told_up_to_a_number_of_positions_that_differ() -> None:
+    text = "net wide\n  input 1x4\n  conv_transpose 1, 1, stride {}\n"
+    assert MAX_PERIOD == 256
+    assert told(text.format(256)) == Receptive((1,), (Fraction(1, 256),), (0,))
+    assert told(text.format(257)) == UNKNOWN
+    # One after the other, they make 3 * 64 positions that differ, and 5 * 64.
+    assert told(text.format(64) + "  conv_transpose 1, 1, stride 3\n") != UNKNOWN
+    assert told(text.format(64) + "  conv_transpose 1, 1, stride 5\n") == UNKNOWN
+
+
+def test_a_loop_that_strides_on_a_map_of_fixed_size_is_not_told() -> None:
+    """What it sees would double with each of a million iterations."""
+    text = "net deep\n  input 1x61\n  avgpool to 8\n  repeat {}\n    pad 4, 4, along length\n    conv 2, 1, stride 2\n"
+    assert told(text.format(1)) == GLOBAL
+    assert told(text.format(1_000_000)) == UNKNOWN

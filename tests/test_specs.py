@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from network_facts import output, params, shape_at, torchinfo_macs, weights
+from network_facts import macs, output, params, shape_at, torchinfo_macs, weights
 from zoo import REFERENCE
 
 import archdsl
@@ -18,7 +18,13 @@ from archdsl.syntax.printer import print_text, print_yaml
 from archdsl.syntax.read import read, read_file
 
 # Parameters, from the papers that print them and from the source documents' tables.
-PARAMS = {"lenet": 61_706, "nin_cifar": 1_589_926, "unet": 31_037_698}
+PARAMS = {
+    "lenet": 61_706,
+    "nin_cifar": 1_589_926,
+    "se_resnet50": 28_088_024,
+    "unet": 31_037_698,
+    "xception": 22_855_952,  # Chollet 2017, table 3
+}
 
 
 @cache
@@ -102,6 +108,18 @@ def test_vgg16_has_the_rows_of_the_source_document() -> None:
         *(1_792, 36_928, 73_856, 147_584, 295_168, 590_080, 590_080, 1_180_160, 2_359_808, 2_359_808),
         *(2_359_808, 2_359_808, 2_359_808, 102_764_544, 16_781_312, 4_097_000),
     ]
+
+
+def test_squeeze_and_excitation_costs_what_the_paper_says() -> None:
+    """Hu et al. 2018, section 4: about 2.5 million parameters more, and 3.87 GFLOPs instead of 3.86."""
+    gated = network("se_resnet50").net
+    assert round((params(gated) - params(network("resnet50").net)) / 1e6, 1) == 2.5
+    blocks = [(3, 256, 56), (4, 512, 28), (6, 1024, 14), (3, 2048, 7)]
+    layers = sum(count * 2 * channels**2 // 16 for count, channels, _ in blocks)
+    assert round((macs(gated) - layers) / 1e9, 2) == 3.86
+    # The paper counts the mean and the product too, an operation each for every number of the map.
+    pooled = sum(count * 2 * channels * side**2 for count, channels, side in blocks)
+    assert round((macs(gated) + pooled) / 1e9, 2) == 3.87
 
 
 def test_unet_gives_a_map_of_the_inputs_size() -> None:

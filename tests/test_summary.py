@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -225,3 +226,27 @@ def test_a_step_given_to_a_block_is_no_setting() -> None:
     assert any(line.split()[:3] == ["classifier", "lraspp_head", "21"] and "[" not in line for line in layers)
     layers = archdsl.load("deeplabv3_resnet50").summary(depth=1, width=200).splitlines()
     assert any("upsample to HxW" in line for line in layers)
+
+
+# Steps of two kinds of block, and the rows that a reader expects: equal neighbours and iterations are one.
+ROWS = {
+    "a0: b\na1: b\nc0: d\nc1: d\nrepeat 5\n  a{i+2}: b\n  c{i+2}: d": ["a{0..1}", "c{0..1}", "a{2..6}", "c{2..6}"],
+    "a0: b\nrepeat 5\n  a{i+1}: b": ["a{0..5}"],
+    "a0: b\nc0: d\nrepeat 5\n  a{i+1}: b\n  c{i+1}: d": ["a{0..5}", "c{0..5}"],
+    "a0: b\na1: b\nrepeat 5\n  a{i+2}: b": ["a{0..6}"],
+    "a7: b\nrepeat 3\n  a{i}: b": ["a7", "a{0..2}"],
+    "a1: b\na3: b\na4: b": ["a1", "a{3..4}"],
+    "a0: d\nrepeat 3\n  a{i+1}: b": ["a0", "a{1..3}"],
+    "f:\n  b\n  b\n  repeat 3\n    b\n  b": ["f.{0..5}"],
+    "f:\n  b\n  d\n  b": ["f.0", "f.1", "f.2"],
+}
+
+
+@pytest.mark.parametrize(("body", "rows"), ROWS.items())
+def test_equal_steps_are_one_row(body: str, rows: list[str]) -> None:
+    head = "block b\n  c: conv 1x1, 4\nblock d\n  c: conv 3x3, 4, pad 1\n"
+    network = archdsl.loads(f"{head}net a\n  input 4x8x8\n" + indent(body, "  "))
+    layers = network.to_json()["layers"]
+    assert [layer["path"] for layer in layers] == [f"{row}.c" for row in rows]
+    full = [layer["path"] for layer in network.to_json(full=True)["layers"]]
+    assert sorted(path for layer in layers for path in unfolded(layer)) == sorted(full)

@@ -248,3 +248,17 @@ def test_many_repetitions_cost_as_much_as_a_few() -> None:
         return time.perf_counter() - start
 
     assert seconds(1_000_000) < 10 * seconds(10) + 0.01
+
+
+@pytest.mark.parametrize("word", ["residual", "shortcut", "repeat", "group", "add", "multiply", "concat"])
+def test_a_construct_s_word_as_a_name_is_told(word: str) -> None:
+    """In text, where only the colon makes the difference; in YAML such a name must be quoted."""
+    text = f"net a\n  input 8x16x16\n  {word}:\n    conv 3x3, 8, pad 1\n    relu\n  last: conv 1x1, 8\n"
+    assert _told(text, "a.arch") == [("construct-as-name", word)]
+
+
+@pytest.mark.parametrize(
+    ("between", "told_of"), [("identity", ["no-nonlinearity"]), ("batchnorm", ["no-nonlinearity"]), ("relu", [])]
+)
+def test_what_acts_on_each_channel_alone_leaves_two_linear_maps_one(between: str, told_of: list[str]) -> None:
+    assert codes(f"f:\n  conv 3x3, 32, pad 1, bias no\n  {between}\n  conv 1x1, 32\n  relu") == told_of

@@ -1,6 +1,8 @@
-"""Which steps run in place: the one rule that the emitted source and the memory analysis both follow."""
+"""Which steps run in place, one rule for the emitted source and the memory analysis, and what is read at all."""
 
 from __future__ import annotations
+
+from itertools import compress
 
 from archdsl.ir import CallStep, LoopStep, OpStep, Scope, SideStep
 
@@ -78,3 +80,19 @@ def _made_inside(step: CallStep | LoopStep, position: int, known: dict[Scope, fr
         if value in inner.outputs:
             return _free(scope, index, value, _in_place(scope, known), known)
     return False
+
+
+def used_inputs(scope: Scope, known: dict[Scope, tuple[bool, ...]]) -> tuple[bool, ...]:
+    """Which of its inputs a scope reads: one that begins with `from` leaves the tensor in front of it alone.
+
+    One at least counts as read. known: what was found of scopes inside, which several others may ask for.
+    """
+    if scope not in known:
+        read = set(scope.results)
+        for step in scope.steps:
+            read.update(
+                step.inputs if isinstance(step, OpStep) else compress(step.inputs, used_inputs(step.scope, known))
+            )
+        used = tuple(value in read for value in scope.inputs)
+        known[scope] = used if any(used) else (True, *used[1:])
+    return known[scope]

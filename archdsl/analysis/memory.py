@@ -152,8 +152,9 @@ class Activations:
                 self._call(step, run)
         results = tuple([_Result(run.storages[value], run.gradients[value]) for value in scope.results])
         each, once = run.each, run.once
+        handed_on = [result.storage for result in results]
         for storage in run.made:
-            if storage.saved and all(result.storage is not storage for result in results):
+            if storage.saved and storage not in handed_on:
                 each, once = self._with(storage, each, once)
         saves = tuple([place for place, value in enumerate(scope.inputs) if run.storages[value].saved])
         return _Effect(each, once, saves, results)

@@ -13,7 +13,8 @@ from archdsl.ir import Mode, Net
 class OutputFacts(NamedTuple):
     """An output of a network.
 
-    name, field: as it was asked for, and in the tuple that the module returns. channels: features at each position.
+    name, field: as it was asked for, and in the tuple that the module returns. channels: features at each position; a
+    number but behind a `flatten` of an open input.
     stride: input positions from one of its positions to the next, one number a spatial axis; None where an output sees
     the whole input, or it can't be told. shape: without the batch; sizes are symbolic where the input's are.
     mode: when the module returns it.
@@ -21,7 +22,7 @@ class OutputFacts(NamedTuple):
 
     name: str
     field: str
-    channels: int
+    channels: Dim
     stride: tuple[int | Fraction, ...] | None
     shape: tuple[Dim, ...]
     mode: Mode
@@ -37,10 +38,8 @@ def facts_of_outputs(net: Net) -> tuple[OutputFacts, ...]:
         shape = net.scope.shapes[value]
         told = receptive(seen[value])
         stride = None if isinstance(told, str) else tuple(map(_whole, told.stride))
-        channels = _known(shape.channels, net)
-        assert isinstance(channels, int)
         sizes = tuple(_known(size, net) for size in shape.sizes)
-        found.append(OutputFacts(output.name, output.field, channels, stride, sizes, output.mode))
+        found.append(OutputFacts(output.name, output.field, _known(shape.channels, net), stride, sizes, output.mode))
     return tuple(found)
 
 

@@ -74,6 +74,21 @@ def _valid(conditions: list[_Condition], names: frozenset[str], sizes: list[int]
     return kept
 
 
+def _first(conditions: list[_Condition], names: frozenset[str], sizes: list[int]) -> int | None:
+    """The first of the sizes at which all conditions hold, as far as MAX_WORK values tell."""
+    atoms: set[Atom] = set()
+    for condition in conditions:
+        gather_atoms(condition.dim, atoms)
+    most = min(len(sizes), MAX_WORK // max(1, len(atoms)))
+    at, rows = 0, 16  # most often it is among the first
+    while at < most:
+        found = _valid(conditions, names, sizes[at : min(at + rows, most)])
+        if found:
+            return found[0]
+        at, rows = at + rows, min(2 * rows, ROWS)
+    return None
+
+
 def requirements(checks: Iterable[Check], variables: Iterable[str]) -> Requirements:
     """What the checks ask of the variables, all of which are positive."""
     names = sorted(set(variables))
@@ -145,8 +160,8 @@ def _solve(names: frozenset[str], conditions: Mapping[_Condition, list[Check]]) 
         tail = [size for size in sizes if size > common.start]
         times = (MAX_TRIED - last) // common.period
         sizes += [size + k * common.period for k in range(1, times + 1) for size in tail]
-    sizes = _valid(others, names, sizes)
-    smallest = dict.fromkeys(sorted(names), sizes[0]) if sizes else None
+    first = _first(others, names, sizes)
+    smallest = None if first is None else dict.fromkeys(sorted(names), first)
     tied = [condition for condition in understood if len(condition.dim.names) > 1]
     undecided = tuple(check for condition in others + tied for check in conditions[condition])
     if others:

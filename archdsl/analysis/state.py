@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from archdsl.analysis.errors import KeyClash
 from archdsl.diagnostics import SpecError
 from archdsl.dims import Dim, at
-from archdsl.ir import CallStep, LoopStep, Net, OpStep, Scope, SideStep, spell
+from archdsl.ir import CallStep, LoopStep, Net, OpStep, Scope, SideStep, Step, spell
 
 # Above this many keys nobody reads the list, and no module is built.
 MAX_KEYS = 100_000
@@ -24,6 +24,7 @@ class Entry(NamedTuple):
 
 # A tensor before the network's input size is known: shape, dtype, parameter.
 _Tensor = tuple[tuple[Dim, ...], str, bool]
+_Steps = Callable[[Scope], Sequence[Step]]
 
 
 def state_dict(net: Net) -> dict[str, Entry] | None:
@@ -32,7 +33,15 @@ def state_dict(net: Net) -> dict[str, Entry] | None:
         return None
     sizes = net.sizes
     state: dict[str, Entry] = {}
-    for key, (shape, dtype, parameter) in _entries(net.scope, "", {}, {}):
+    counts: dict[Scope, int] = {}
+    keyed: dict[Scope, list[Step]] = {}
+
+    def with_keys(scope: Scope) -> list[Step]:
+        if scope not in keyed:
+            keyed[scope] = [step for step in scope.steps if _keys_of(step, counts)]
+        return keyed[scope]
+
+    for key, (shape, dtype, parameter) in _entries(net.scope, "", {}, {}, with_keys):
         assert key not in state, key
         state[key] = Entry(tuple([at(size, sizes) for size in shape]), dtype, parameter)
     return state
@@ -55,7 +64,7 @@ def _check_names(scope: Scope, path: tuple[str, ...], seen: set[Scope]) -> None:
     looped = container and scope.labelled and any(isinstance(step, LoopStep) for step in scope.steps)
     if looped and _member_count(scope) <= MAX_KEYS:
         taken: set[str] = set()
-        for name, step in _members(scope, {}):
+        for name, step in _members(scope, {}, lambda inner: inner.steps):
             if name in taken and not name.startswith("~"):  # the sixth `relu` and a `relu6` may share theirs, not a key
                 raise SpecError(KeyClash(step.span, path=path, name=name))
             taken.add(name)
@@ -82,27 +91,27 @@ def key_count(scope: Scope) -> int:
 
 def _count(scope: Scope, known: dict[Scope, int]) -> int:
     if scope not in known:
-        total = 0
-        for step in scope.steps:
-            if isinstance(step, OpStep):
-                total += len(step.facts.weights) + sum(buffer.persistent for buffer in step.facts.buffers.values())
-            else:
-                total += _count(step.scope, known) * (step.times if isinstance(step, LoopStep) else 1)
-        known[scope] = total
+        known[scope] = sum(_keys_of(step, known) for step in scope.steps)
     return known[scope]
 
 
+def _keys_of(step: Step, known: dict[Scope, int]) -> int:
+    if isinstance(step, OpStep):
+        return len(step.facts.weights) + sum(buffer.persistent for buffer in step.facts.buffers.values())
+    return _count(step.scope, known) * (step.times if isinstance(step, LoopStep) else 1)
+
+
 def _entries(
-    scope: Scope, prefix: str, counters: Mapping[str, int], known: dict[int, list[tuple[str, _Tensor]]]
+    scope: Scope, prefix: str, counters: Mapping[str, int], known: dict[int, list[tuple[str, _Tensor]]], steps: _Steps
 ) -> Iterator[tuple[str, _Tensor]]:
     """As torch orders them: the module's own parameters, then its children in the order of the text."""
-    members = list(_members(scope, counters))
+    members = list(_members(scope, counters, steps))
     for name, step in members:
         if isinstance(step, OpStep) and "" in step.facts.weights:
             yield prefix + name, (step.facts.weights[""], "float32", True)
     for name, step in members:
         if isinstance(step, CallStep):
-            yield from _entries(step.scope, f"{prefix}{name}.", {}, known)
+            yield from _entries(step.scope, f"{prefix}{name}.", {}, known, steps)
         elif step.facts.weights or step.facts.buffers:
             own = known.get(id(step.facts))
             if own is None:
@@ -111,16 +120,19 @@ def _entries(
                 yield f"{prefix}{name}.{suffix}", tensor
 
 
-def _members(scope: Scope, counters: Mapping[str, int]) -> Iterator[tuple[str, OpStep | CallStep]]:
-    """The steps that are attributes of the scope's module, with their names; loops and sides add no level."""
-    for step in scope.steps:
+def _members(scope: Scope, counters: Mapping[str, int], steps: _Steps) -> Iterator[tuple[str, OpStep | CallStep]]:
+    """The steps that are attributes of the scope's module, with their names; loops and sides add no level.
+
+    steps: those of a scope that are asked for. A step without keys may be repeated billions of times.
+    """
+    for step in steps(scope):
         if isinstance(step, (OpStep, CallStep)):
             yield spell(step.name, counters), step
         elif isinstance(step, SideStep):
-            yield from _members(step.scope, counters)
+            yield from _members(step.scope, counters, steps)
         else:
             for k in range(step.times):
-                yield from _members(step.scope, {**counters, step.counter: k})
+                yield from _members(step.scope, {**counters, step.counter: k}, steps)
 
 
 def _tensors(step: OpStep) -> Iterator[tuple[str, _Tensor]]:

@@ -79,6 +79,7 @@ def diagram(
 ) -> None:
     """Draws a network."""
     import archdsl
+    from archdsl.emit.graph import FORMATS, one_of
 
     network = cut(archdsl.load(spec, input=input, **settings(set or ())), outputs)
     if output.suffix == ".html":
@@ -88,6 +89,8 @@ def diagram(
         write_atomically(output, network.page().html)
         return
     drawn, format = network.diagram(depth=depth, block=block), output.suffix.removeprefix(".")
+    if style == "boxes":
+        one_of("format", format, (*FORMATS, "html"))
     if style == "volumes":
         if numbers or direction != "down" or fit != "slide":
             raise WrongUsage("`--style volumes` is drawn in one way", help="leave --numbers, --direction and --fit out")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 READABLE = 60
 LONGEST = 32
 TELLING = 10
-# Where blocks recur, which are drawn beside the network, that has no more nodes than this.
+# Where blocks recur, which are drawn beside the network, that has no more nodes than this, but its own steps anyway.
 BESIDE = 25
 # Above this many steps repetitions stay folded even at the full depth.
 UNFOLDED = 20_000
@@ -197,7 +197,7 @@ def draw(net: Net, *, depth: int | None = None, block: str | None = None) -> Dia
     for deeper in range(1, deepest + 1):
         further = Walk(net, False, names, shut=shut)
         diagram = further.diagram(name, scope, path, outputs, deeper)
-        if len(diagram.nodes) > (BESIDE if shut else READABLE) or (
+        if len(diagram.nodes) > (BESIDE if shut and deeper > 1 else READABLE) or (
             _length(diagram) > LONGEST and len(found.nodes) >= TELLING
         ):
             break

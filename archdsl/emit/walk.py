@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import compress
 from typing import NamedTuple, TypedDict
 
 from archdsl.analysis.cost import Cost, Costs
+from archdsl.analysis.liveness import used_inputs
 from archdsl.emit import boxes, labels
 from archdsl.emit.graph import Cluster, Diagram, Edge, Form, Node
 from archdsl.emit.labels import Names, Places
@@ -78,6 +80,7 @@ class Walk:
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
         self.costs = Costs(net)
+        self.used: dict[Scope, tuple[bool, ...]] = {}
 
     def diagram(
         self,
@@ -233,8 +236,9 @@ class Walk:
                 "block", "block", title, tuple(details), tooltip, count=count, aside=context.aside, **inner
             )
         members.append(node)
-        self._edges(entering[:1], node)
-        self._edges(entering[1:], node, skip=True)
+        first, *more = compress(entering, used_inputs(call.scope, self.used))
+        self._edges((first,), node)
+        self._edges(tuple(more), node, skip=True)
         outputs = steps[-1].outputs
         before = scope.shapes[steps[0].inputs[0]]
         return tuple(

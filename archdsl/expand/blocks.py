@@ -92,9 +92,10 @@ def enter(definition: Definition, values: Mapping[str, Any], shape: Shape, env: 
     session = env.session
     told = (value.shape if isinstance(value, StepValue) else value for value in values.values())
     key = (id(definition.node), shape, taps, *((type(value), value) for value in told))
-    known = session.memo.get(key)
+    known: Scope | None = session.memo.get(key)
     if known is not None:
-        return known  # type: ignore[no-any-return]
+        _decide(key, values, shape, session)
+        return known
     node = definition.node
     template = (id(node), shape.axes, *key[3:])
     scope = _again(template, shape, taps, session)
@@ -128,16 +129,27 @@ def enter(definition: Definition, values: Mapping[str, Any], shape: Shape, env: 
     inner.defaults = (read_defaults(node.defaults, inner), *inner.defaults) if node.defaults else inner.defaults
     inner.inits = (read_inits(node.inits, inner), *inner.inits) if node.inits else inner.inits
     session.active.append(definition.node)
+    decided, session.decided = session.decided, set()
     try:
         session.expand(node.body, inner)
     finally:
         session.active.pop()
+        session.decisions[key], session.decided = session.decided, decided
+    _decide(key, values, shape, session)
     scope = builder.finish(taps=tap_values(builder, taps), params=_params(node.params))
     session.memo[key] = scope
     if session.shape_reads == before and not taps:
         session.templates[template] = scope
     session.keep(definition.node)
     return scope
+
+
+def _decide(key: Any, values: Mapping[str, Any], shape: Shape, session: Session) -> None:
+    """Notes that the caller's structure depends on the arguments that decide the block's."""
+    inside = session.decisions.get(key, ())
+    session.decide(*(value for name, value in values.items() if python_name(name) in inside))
+    if "in_channels" in inside:
+        session.decide(shape.channels)
 
 
 def _again(template: Any, shape: Shape, taps: Taps, session: Session) -> Scope | None:
@@ -161,9 +173,12 @@ def env_of(definition: Definition, env: Env) -> Env:
 
 
 def _traced_input(shape: Shape, env: Env) -> Shape:
-    if not env.session.trace or "channels" not in shape.axes:
+    """The input in the block's own terms: but for its channels, the sizes are written out in the block's class."""
+    if not env.session.trace:
         return shape
-    return shape.with_sizes(channels=variable(shape.channels, "in_channels"))
+    bare = plain(shape)
+    env.session.decide(*(size for axis, size in zip(shape.axes, shape.sizes, strict=True) if axis != "channels"))
+    return bare.with_sizes(channels=variable(bare.channels, "in_channels")) if "channels" in shape.axes else bare
 
 
 def _params(params: tuple[Param, ...]) -> tuple[tuple[str, str | None], ...]:

@@ -130,7 +130,7 @@ def _merge(node: Merge, env: Env) -> None:
         except SpecError as error:
             mistakes += error.diagnostics
         values.append(builder.current)
-        parts.append(Part(name, _whole(branch), tuple(builder.steps[before:])))
+        parts.append(Part(name, _whole(branch, node.span), tuple(builder.steps[before:])))
     if mistakes:
         raise SpecError(*mistakes)
     if not values:
@@ -144,8 +144,10 @@ def _merge(node: Merge, env: Env) -> None:
         _join(node.kind, node.along, tuple(values), env, node.span, tuple(parts), what, start)
 
 
-def _whole(body: Body) -> Span:
-    """Where a branch stands: its one step, or from its first to its last."""
+def _whole(body: Body, around: Span) -> Span:
+    """Where a branch stands: its one step, or from its first to its last; an empty one where its merge is."""
+    if not body:
+        return around
     first, last = body[0].span, body[-1].span
     return first if last.line < first.line else first.to(last)
 
@@ -221,7 +223,7 @@ def _residual(node: Residual, env: Env) -> None:
     builder.jumps[body] = compose(outer, stride)
     builder.jumps[other] = builder.jumps[body]
     shortcut_part = _shortcut_part(node, builder.steps[before:], plain=other == start)
-    parts = (Part("the body", _whole(node.body), steps), shortcut_part)
+    parts = (Part("the body", _whole(node.body, node.span), steps), shortcut_part)
     _join("add", None, (body, other), env, node.span, parts, "the body and the shortcut of `residual`", start)
     if other == start:
         builder.jumps[start] = outer
@@ -233,7 +235,7 @@ _KEEP = "write a `shortcut` with steps that give the body's shape, or let the bo
 def _shortcut_part(node: Residual, steps: list[StepOfScope], *, plain: bool) -> Part:
     if plain or node.shortcut is None:
         return Part("the shortcut (its input unchanged)", node.span, help=_KEEP)
-    return Part("the shortcut", _whole(node.shortcut.body), tuple(steps))
+    return Part("the shortcut", _whole(node.shortcut.body, node.shortcut.span), tuple(steps))
 
 
 def _wanted(shortcut: Shortcut, start: int, body: int, stride: Any, env: Env) -> bool:

@@ -179,8 +179,9 @@ def add_op(
     if facts.checks:
         check_facts(op, facts, shapes, given, env, span)
     inits: tuple[tuple[str, Init], ...] = ()
-    if facts.weights:
+    if facts.weights or facts.buffers:
         _concrete_weights(op, facts, env, span)
+    if facts.weights:
         inits = inits_of(op, facts, given, env, span)
     if op.inputs[0] > 1:
         name = builder.naming.nameless(op.name)
@@ -206,8 +207,8 @@ def infer(op: Op, shapes: tuple[Shape, ...], given: dict[str, Given], env: Env, 
 
 
 def _concrete_weights(op: Op, facts: Facts, env: Env, span: Span) -> None:
-    """Weights may follow the size of the input only where that is given."""
-    for weight, sizes in facts.weights.items():
+    """Weights and buffers may follow the size of the input only where that is given."""
+    for weight, sizes in (*facts.weights.items(), *((name, buffer.shape) for name, buffer in facts.buffers.items())):
         if any(known(size, env.session.sizes) is None for size in sizes):
             shape = str(Shape(("",) * len(sizes), tuple(sizes)))
             raise SpecError(

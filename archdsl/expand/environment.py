@@ -61,7 +61,8 @@ class Session:
     sizes: the values of the input's open sizes, where they are given.
     expand, resolve: the expansion of a body and the shape of `@path`, which call back into what uses the session.
     trace: parameters are bound to traced numbers, so that source can be printed.
-    decided: names of traced parameters that a guard, count or index has read.
+    decided: names of the traced parameters of the scope in hand that a guard, count or index has read; decisions: those
+    of blocks that are expanded already.
     written: the network's parameters with the place where each value was written.
     """
 
@@ -70,9 +71,12 @@ class Session:
         "alive",
         "alive_reads",
         "decided",
+        "decisions",
         "distinct",
         "expand",
         "init_cache",
+        "items",
+        "libraries",
         "macros",
         "memo",
         "op_cache",
@@ -93,9 +97,12 @@ class Session:
         self.sizes = sizes
         self.ops = ops
         self.decided: set[str] = set()
+        self.decisions: dict[Any, set[str]] = {}
         self.distinct = 0
         self.units: list[Unit] = []  # of the file and of those that it uses
+        self.libraries: dict[str, Unit] = {}  # those that are used, by the name of their file
         self.macros = 0  # how many have been put in
+        self.items = 0  # of lists, how many have been gone through
         self.memo: dict[Any, Any] = {}
         self.scopes: dict[Any, Any] = {}
         self.op_cache: dict[Any, Any] = {}
@@ -115,6 +122,8 @@ class Session:
         for kept in (self.memo, self.scopes, self.op_cache, self.init_cache, self.alive, self.params, self.templates):
             kept.clear()
         self.alive_reads.clear()
+        self.decisions.clear()
+        self.libraries.clear()
         for unit in self.units:
             unit.definitions.clear()
             unit.defaults = unit.inits = ()

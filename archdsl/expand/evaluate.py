@@ -37,6 +37,8 @@ from archdsl.trace import Sides
 
 LARGEST = 2**63
 LONGEST = 100_000
+# Of lists, how many one expansion goes through: what takes a second is refused where it is to be done again and again.
+ITEMS = 10_000_000
 _AXES = ("channels", "height", "width", "depth", "length", "tokens")
 
 
@@ -134,11 +136,22 @@ def _size(node: SizeLiteral, env: Env) -> Sides:
 
 def _word(node: Word, env: Env) -> Any:
     value = env.lookup(node.name)
+    if type(value) is tuple:
+        _go_through(len(value), node.span, env)
     return node.name if value is MISSING else value
+
+
+def _go_through(items: int, span: Span, env: Env) -> None:
+    """Counts the items of a list that is made or read. Raises SpecError where they are too many in all."""
+    env.session.items += items
+    if env.session.items > ITEMS:
+        limit = f"{ITEMS:,} items of lists"
+        raise SpecError(errors.TooLarge(span, path=env.path, what=f"more than {limit}", limit=limit, variable=""))
 
 
 def _list(node: ListOf, env: Env) -> tuple[Any, ...]:
     items = tuple(evaluate(item, env) for item in node.items)
+    _go_through(len(items), node.span, env)
     if any(type(item) is tuple for item in items) and _is_longer(items, LONGEST):
         raise fail(
             env, node.span, "this list is too long", expected=f"at most {LONGEST:,} items, with those of its lists"
@@ -171,6 +184,7 @@ def _range(node: Range, env: Env) -> tuple[int, ...]:
     numbers = span_of_range(node, env)
     if len(numbers) > LONGEST:
         raise fail(env, node.span, "this list is too long", expected=f"at most {LONGEST} items", got=str(len(numbers)))
+    _go_through(len(numbers), node.span, env)
     return tuple(numbers)
 
 

@@ -11,6 +11,8 @@ from archdsl.diagnostics import SpecError
 from archdsl.expand import errors
 from archdsl.source import Source, Span
 from archdsl.suggest import did_you_mean
+from archdsl.syntax.errors import TooLong
+from archdsl.syntax.limits import FILES
 from archdsl.syntax.spec import Spec
 
 Read = Callable[[Source], Spec]
@@ -30,6 +32,8 @@ class Loader:
         """The spec that a file calls by a name; raises SpecError at the place where it does."""
         path = self._find(name, beside)
         if path not in self._known:
+            if len(self._known) == FILES:
+                raise SpecError(TooLong(beside, what="network", count=f"more than {FILES} files", limit=FILES))
             self._known[path] = self._read(self._load(path))
         return self._known[path]
 
@@ -45,12 +49,23 @@ class Loader:
             what = f"is two files, `{here[0].name}` and `{here[1].name}`"
             raise SpecError(errors.NotANetwork(beside, name=name, what=what, help="remove or rename one"))
         if here:
-            return here[0]
+            return _inside(here[0], name, beside)
         shipped = self._shipped()
         if name not in shipped:
             near = did_you_mean(name, tuple(shipped))
             raise SpecError(errors.UnknownFile(beside, name=name, near=near))
         return shipped[name]
+
+
+def _inside(path: Path, name: str, beside: Span) -> Path:
+    """A file of the folder; raises SpecError for a symbolic link that leads out of it."""
+    asking = Path(beside.source.name)
+    real = path.resolve()
+    # The folder by its name, and where the asking file really is: a store of files may link both to one place.
+    if any(real.is_relative_to(folder) for folder in (asking.parent.resolve(), asking.resolve().parent)):
+        return path
+    what = f"is a link to a file outside of the folder, `{path.name}`"
+    raise SpecError(errors.NotANetwork(beside, name=name, what=what, help="copy the file into the folder"))
 
 
 class Chain(NamedTuple):

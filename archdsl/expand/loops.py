@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, NamedTuple
 
 from archdsl.diagnostics import SpecError
@@ -91,6 +92,7 @@ def _fold(k: int, rest: int, loop: _Repetition) -> bool:
     step = variable(counter)
     naming = Naming(builder.naming.labelled)
     naming.taken = dict(builder.naming.taken)
+    known = len(naming.taken)
     before, now = builder.last_iteration[1], builder.naming.counters
     growth = {key: now[key] - before.get(key, 0) for key in now}
     naming.counters = {key: now[key] + growth[key] * step for key in now}
@@ -99,7 +101,8 @@ def _fold(k: int, rest: int, loop: _Repetition) -> bool:
     )
     distinct = env.session.distinct
     loop.once(loop.entered.inside(step + k, env.within(child)))
-    if not all(_affine(name) for name in naming.taken) or child.here != builder.here or child.sides:
+    own = islice(naming.taken, known, None)  # the others are looked at where they were given
+    if not all(map(_affine, own)) or child.here != builder.here or child.sides:
         env.session.distinct = distinct
         return False
     scope = child.finish()

@@ -134,6 +134,8 @@ def resolve_step(labels: tuple[Label, ...], env: Env, span: Span) -> int:
         near = did_you_mean(path, known)
         shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
         help = f"did you mean `{near}`?" if near else "only named steps above this line are seen, in the same block"
+        if any(builder.name == names[0] and _seek(builder, names[1:]) for builder in builders if len(names) > 1):
+            help = f"inside `{names[0]}` it is called `{'.'.join(names[1:])}`"
         raise SpecError(errors.UnknownStep(span, path=env.path, step=path, known=shown, help=help))
     return value
 

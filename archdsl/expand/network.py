@@ -178,10 +178,13 @@ def unit_of(spec: Spec, session: Session, loader: Loader, active: tuple[Span, ..
         library = loader.named(name, mention(spec.span, name, "use"))
         if any(library.span.source.name == span.source.name for span in (*active, spec.span)):
             raise SpecError(errors.Recursion(spec.span, name=name, chain=f"{spec.span.source.name} -> {name}"))
-        used = unit_of(library, session, loader, (*active, spec.span))
-        place = _place(session, used, used.lets)
-        used.defaults = (read_defaults(library.defaults, place),)
-        used.inits = (read_inits(library.inits, place),)
+        used = session.libraries.get(library.span.source.name)
+        if used is None:  # two files may use a third
+            used = unit_of(library, session, loader, (*active, spec.span))
+            place = _place(session, used, used.lets)
+            used.defaults = (read_defaults(library.defaults, place),)
+            used.inits = (read_inits(library.inits, place),)
+            session.libraries[used.name] = used
         unit.definitions.update(used.definitions)
     for nodes, macro in ((spec.blocks, False), (spec.macros, True)):
         for node in nodes:

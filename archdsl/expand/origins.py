@@ -115,7 +115,7 @@ def nodes_of(body: Iterable[object]) -> Iterator[Node]:
     for item in body:
         if isinstance(item, Node):
             yield item
-            yield from nodes_of(getattr(item, name) for name in type(item).model_fields)
+            yield from nodes_of(vars(item).values())
         elif isinstance(item, tuple):
             yield from nodes_of(item)
 

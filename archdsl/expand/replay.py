@@ -73,7 +73,7 @@ def _op(step: OpStep, shapes: list[Shape], session: Session) -> OpStep:
         for check in facts.checks:
             if broken_at(check, session.sizes):
                 raise Unlike
-    for sizes in facts.weights.values():
+    for sizes in (*facts.weights.values(), *(buffer.shape for buffer in facts.buffers.values())):
         for size in sizes:
             if type(size) is not int and known(size, session.sizes) is None:
                 raise Unlike

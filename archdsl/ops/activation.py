@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from archdsl.ops.base import Divides, Extra, Facts, Op, OpError, Torch, count
+from archdsl.ops.base import Divides, Extra, Facts, Op, OpError, Torch, Trait, count
 from archdsl.ops.settings import Number
 from archdsl.shape import Shape
 
@@ -16,7 +16,7 @@ class Activation(Op):
     """
 
     kind = "activation"
-    traits = ("elementwise",)
+    traits: ClassVar[tuple[Trait, ...]] = ("elementwise",)
     module: ClassVar[str]
     saved: ClassVar[tuple[str, ...]] = ("input",)
     inplace: ClassVar[tuple[str, ...]] = ()
@@ -284,7 +284,7 @@ class Prelu(Activation):
 class AlongChannels(Activation):
     """A function over the channels at each position, in any layout."""
 
-    traits = ()
+    traits: ClassVar[tuple[Trait, ...]] = ()
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         (shape,) = inputs

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, dataclass_transform, get_origin, get_type_hints
 
-from archdsl.dims import Dim, at, prod
+from archdsl.dims import Dim, Sym, at, prod
 from archdsl.ops.settings import Converter, SettingError, converter_for
 from archdsl.shape import Shape
+
+# The way out for a setting that has H or W in it.
+OPEN = "it never depends on the height and width of the input: make it a parameter of the network"
 
 
 class OpError(Exception):
@@ -272,7 +275,8 @@ class Op:
                 values[key] = fields[key].convert(value, key)
             except SettingError as error:
                 message = f"`{key}` of `{self.name}` can't be {error.got}"
-                raise OpError(message, setting=key, expected=error.expected, got=error.got) from None
+                help = OPEN if isinstance(value, Sym) else ""
+                raise OpError(message, setting=key, expected=error.expected, got=error.got, help=help) from None
         for key, spec in fields.items():
             if key not in values:
                 if spec.default is REQUIRED:

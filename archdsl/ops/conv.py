@@ -7,7 +7,7 @@ from archdsl.ops.settings import Offset, Pad, PositiveInt, Size, show
 from archdsl.ops.spatial import MAPS, TO_MAP, at_least_one, map_size, padding, per_axis, slide, spelled
 from archdsl.shape import Shape
 
-DEFAULTS = {"stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "bias": True, "dilation": 1}
+DEFAULTS = {"stride": 1, "padding": 0, "groups": 1, "bias": True, "dilation": 1}
 
 
 class Conv(Op):
@@ -187,7 +187,7 @@ class ConvTranspose(Op):
             "dilation": spelled(self.dilation),
         }
         args = (shape.channels, self.out, spelled(self.kernel))
-        return Torch(f"nn.ConvTranspose{len(shape.spatial)}d", args, settings, DEFAULTS)
+        return Torch(f"nn.ConvTranspose{len(shape.spatial)}d", args, settings, {**DEFAULTS, "output_padding": 0})
 
 
 def weight_and_bias(weight: tuple[Any, ...], out: Any, bias: bool) -> dict[str, tuple[Any, ...]]:

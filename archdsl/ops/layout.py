@@ -144,6 +144,7 @@ class Layout(Op):
                 code="wrong-layout",
                 expected=" or ".join(orders) or "a map, with spatial axes",
                 got=f"{self.order} on {shape} ({' x '.join(shape.axes)})",
+                help="" if orders else "`reshape` gives it such axes",
             )
         return axes
 

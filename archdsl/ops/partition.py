@@ -165,8 +165,9 @@ class {name}(nn.Module):
 
     def forward(self, x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         (height, width), (rows, columns) = self.size, like.shape[2:]
-        x = x.reshape(len(x), {sizes}, x.shape[-1]).permute({order})
-        return x.contiguous().view(len(x), -1, rows, columns)
+        n, channels = x.shape[0], x.shape[-1]
+        x = x.reshape(n, {sizes}, channels).permute({order})
+        return x.contiguous().view(n, channels, rows, columns)
 '''
     return Helper(name, source, IMPORTS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from archdsl.compiler import Network
     from archdsl.ir import Net
 
+# In what torch says of an operation that it can't write as ONNX.
+_MISSING = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
 SUFFIXES = (".py", ".pt2", ".onnx", ".safetensors")
 
 
@@ -76,17 +79,24 @@ def _onnx(net: Net, module: nn.Module) -> bytes:
     import torch
 
     names = [output.name for output in net.outputs if output.mode != "training"]
-    with _plain(module), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module,
-            (_example(net),),
-            input_names=["input"],
-            output_names=names,
-            dynamic_shapes=(_any_batch(),),
-            dynamo=True,
-            verbose=False,
-        )
+    try:
+        with _plain(module), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                (_example(net),),
+                input_names=["input"],
+                output_names=names,
+                dynamic_shapes=(_any_batch(),),
+                dynamo=True,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        missing = _MISSING.search(str(error))
+        if missing is None:
+            raise
+        message = f"`{net.name}` can't be written as ONNX: torch has no translation of its `{missing[1]}`"
+        raise WrongUsage(message, help="a `.pt2` file can hold it") from error
     assert program is not None
     content: bytes = program.model_proto.SerializeToString()
     return content
@@ -96,7 +106,10 @@ _WRITERS: Mapping[str, Callable[[Net, Any], bytes]] = {".safetensors": _weights,
 
 
 class _plain:  # noqa: N801 (a context manager)
-    """While it lasts, a module that returns a named tuple returns a plain one, which needs no class to be loaded."""
+    """While it lasts, a module that returns a named tuple returns a plain one, which needs no class to be loaded.
+
+    It has no places for outputs of the other mode.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
@@ -107,7 +120,7 @@ class _plain:  # noqa: N801 (a context manager)
 
         def forward(self: Any, x: Tensor) -> Any:
             result = kind.forward(self, x)
-            return tuple(result) if isinstance(result, tuple) else result
+            return tuple(one for one in result if one is not None) if isinstance(result, tuple) else result
 
         self._module.__class__ = type(kind.__name__, (kind,), {"forward": forward})
 

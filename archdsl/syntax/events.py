@@ -19,7 +19,7 @@ from archdsl.syntax import errors, yaml_errors
 from archdsl.syntax.comments import Comment, Comments, comment_text
 from archdsl.syntax.limits import NESTED_BODIES
 from archdsl.syntax.problems import Problems
-from archdsl.syntax.text_range import Text
+from archdsl.syntax.text_range import FORBIDDEN, Text
 from archdsl.syntax.yaml_problems import COLUMNS, loop_above, yaml_problem
 
 # A body of a text spec takes up to three levels of YAML: the list, its item's mapping, a branch's own list.
@@ -148,6 +148,8 @@ class _Builder:
                     self._problems.append(yaml_errors.YamlSyntax(where, problem=problem, help_text=COLUMNS))
             raw = _STRAY_DASH.split(raw, maxsplit=1)[0]
             return Scalar(Text(self._source, raw, line, column), span, in_flow)
+        if (found := FORBIDDEN.search(event.value)) is not None:  # as an escape: `"\x1b"`
+            raise SpecError(errors.Encoding(span, problem=f"the character U+{ord(found[0]):04X} isn't text"))
         if raw[1:-1] == event.value:
             return Scalar(Text(self._source, event.value, line, column + 1), span)
         return Scalar(Text(self._source, event.value.strip(), line, column, span), span)

@@ -35,13 +35,15 @@ class Signature(NamedTuple):
 
 
 def labelled(text: Text) -> Labelled | None:
-    """The label that a line of text starts with, if it does."""
+    """The label that a line of text starts with, if it does. Raises SpecError for one that YAML takes for a guard."""
     if ":" not in text.text:
         return None
     end = _label_end(text.text)
     colon = _COLON.match(text.text, end)
     if not end or not colon:
         return None
+    if first_word(text) == "when":
+        raise SpecError(errors.ReservedName(text.part(0, end).all(), name="when", what="a label, or its beginning"))
     return Labelled(line.label(text.part(0, end)), text.part(colon.end()))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from archdsl.diagnostics import SpecError
@@ -12,11 +11,9 @@ from archdsl.syntax.limits import DIAGNOSTICS, FILE_BYTES, FILE_LINES
 from archdsl.syntax.problems import Enough, Problems
 from archdsl.syntax.spec import Spec
 from archdsl.syntax.text import read_text
-from archdsl.syntax.text_range import Text
+from archdsl.syntax.text_range import FORBIDDEN, Text
 
 _YAML = (".yaml", ".yml")
-# What a text file has no use for, line separators among it that editors count differently.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def read_file(path: Path) -> Spec:
@@ -79,7 +76,7 @@ def _clean(source: Source) -> Source:
     if lines > FILE_LINES:
         where = Span(source, FILE_LINES + 1, 1, FILE_LINES + 1, 1)
         raise SpecError(errors.TooLong(where, what="file", count=f"{lines:,} lines", limit=f"{FILE_LINES:,}"))
-    found = _FORBIDDEN.search(source.text)
+    found = FORBIDDEN.search(source.text)
     if found:
         place = Text(source, source.text, 1, 1).span(found.start(), found.end())
         raise SpecError(errors.Encoding(place, problem=f"the character U+{ord(found[0]):04X} isn't text"))

@@ -8,6 +8,7 @@ from archdsl.diagnostics import SpecError
 from archdsl.syntax import errors, headers, line, words
 from archdsl.syntax.comments import Comments
 from archdsl.syntax.expression import Expression, Label
+from archdsl.syntax.nesting import Nesting
 from archdsl.syntax.outline import Item
 from archdsl.syntax.problems import Problems
 from archdsl.syntax.spec import (
@@ -62,6 +63,7 @@ class Steps:
     def __init__(self, comments: Comments, problems: Problems) -> None:
         self.comments = comments
         self.problems = problems
+        self.nesting = Nesting()
         self._constructs: dict[str, Callable[[Item, Text, Trivia, Lines], Statement]] = {
             "group": self._group,
             "repeat": self._repeat,
@@ -77,13 +79,16 @@ class Steps:
 
     def body(self, items: list[Item]) -> Body:
         """The statements of a body, without those that are wrong."""
+        if not items:
+            return ()
         lines = Lines(items)
         found = []
-        while (item := lines.take()) is not None:
-            try:
-                found.append(self.statement(item, item.text, self.claim(item), lines))
-            except SpecError as error:
-                self.problems += error.diagnostics
+        with self.nesting.inside(items[0].text.all()):
+            while (item := lines.take()) is not None:
+                try:
+                    found.append(self.statement(item, item.text, self.claim(item), lines))
+                except SpecError as error:
+                    self.problems += error.diagnostics
         return tuple(found)
 
     def claim(self, item: Item) -> Trivia:
@@ -100,7 +105,7 @@ class Steps:
         word = headers.first_word(text)
         if word in self._constructs:
             return self._constructs[word](item, text, trivia, lines)
-        if word in words.CONSTRUCTS or word in words.FILE_WORDS or word in words.NET_WORDS:
+        if word in words.BEGINNINGS:
             raise SpecError(errors.Misplaced(text.part(0, len(word)).all(), word=word, help_text=_PLACES.get(word)))
         return self._step(item, text, text, None, trivia)
 
@@ -113,7 +118,8 @@ class Steps:
             when = line.guard(rest)
             return Group(label=name, when=when, body=self._needed(item, text), span=text.all(), trivia=trivia)
         if word in _LABELLED:
-            inner = self._constructs[word](item, rest, Trivia(), lines)
+            with self.nesting.inside(rest.all()):
+                inner = self._constructs[word](item, rest, Trivia(), lines)
             return Group(label=name, body=(inner,), span=text.all(), trivia=trivia)
         if word in words.CONSTRUCTS:
             raise SpecError(errors.Misplaced(rest.part(0, len(word)).all(), word=word, help_text="it takes no label"))
@@ -122,7 +128,11 @@ class Steps:
     def _step(self, item: Item, text: Text, links: Text, label: Label | None, trivia: Trivia) -> Step:
         if item.children:
             self.report_body(item, links)
-        return Step(label=label, links=line.chain(links), span=text.all(), trivia=trivia)
+        calls = line.chain(links)
+        callee, kept = calls[0].callee, words.BEGINNINGS if label is None else words.CONSTRUCTS
+        if callee in kept and calls[0].count is None:  # `repeat-3`, which would be printed as a construct
+            raise SpecError(errors.Misplaced(links.all().word(callee), word=callee, help_text=_PLACES.get(callee)))
+        return Step(label=label, links=calls, span=text.all(), trivia=trivia)
 
     def report_body(self, item: Item, text: Text) -> None:
         """Tell that nothing may be indented under a line, and what is wrong with what is."""
@@ -186,7 +196,8 @@ class Steps:
         text = headers.after("do", item.text)
         if not text.text:
             return self._needed(item, item.text)
-        return (self.statement(item, text, trivia, lines),)
+        with self.nesting.inside(text.all()):
+            return (self.statement(item, text, trivia, lines),)
 
     def _merge(self, item: Item, text: Text, trivia: Trivia, lines: Lines) -> Merge:
         kind = headers.first_word(text)

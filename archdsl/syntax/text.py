@@ -131,6 +131,8 @@ class _FileReader:
         if not item.children:
             raise SpecError(errors.EmptyBody(item.text.all(), what=f"{what} {name}"))
         defaults, inits, below = self._own_settings(item.children)
+        if not below:
+            raise SpecError(errors.EmptyBody(item.text.all(), what=f"{what} {name}"))
         return BlockDef(
             name=name,
             params=params,
@@ -200,7 +202,8 @@ class _FileReader:
                 continue
             try:
                 values.refuse_colon(child.text)
-                steps.append(self._steps.statement(child, child.text, self._steps.claim(child), lines))
+                with self._steps.nesting.inside(child.text.all()):
+                    steps.append(self._steps.statement(child, child.text, self._steps.claim(child), lines))
             except SpecError as error:
                 self._problems += error.diagnostics
         if extends and steps:

@@ -31,3 +31,5 @@ TYPES = ("int", "number", "bool", "size", "word", "list", "op", "block", "step")
 AXES = ("channels", "length", "depth", "height", "width", "tokens")
 # The first words of the lines of a `net` that are no steps.
 NET_WORDS = frozenset(("input", "returns", "about", "preprocess", "train", "default", "init"))
+# What no step begins with unless a label stands before it.
+BEGINNINGS = CONSTRUCTS.union(FILE_WORDS, NET_WORDS)

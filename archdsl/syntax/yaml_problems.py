@@ -45,6 +45,8 @@ def yaml_problem(source: Source, error: Any) -> Diagnostic:
     if mark is None:
         return yaml_errors.YamlSyntax(Span(source, 1, 1, 1, 2), problem=told, help_text="")
     line, column = mark.line + 1, mark.column + 1
+    if line > (last := source.text.count("\n") + 1):  # PyYAML ends a file that has no newline at its end
+        line, column = last, len(source.line(last)) + 1
     before = source.line(line)[: column - 1]
     where = Span(source, line, column, line, column + 1)
     char = source.text[mark.index : mark.index + 1]

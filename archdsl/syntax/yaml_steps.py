@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
+from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import errors, headers, line, words, yaml_errors
 from archdsl.syntax.comments import Comments
 from archdsl.syntax.events import Mapping, Node, Scalar, Sequence
 from archdsl.syntax.expression import Arg, Expression
+from archdsl.syntax.nesting import Nesting
 from archdsl.syntax.problems import Problems
 from archdsl.syntax.spec import (
     Body,
@@ -41,15 +43,18 @@ class Steps:
     def __init__(self, comments: Comments, problems: Problems) -> None:
         self.comments = comments
         self.problems = problems
+        self._nesting = Nesting()
 
     def body(self, node: Node, what: str) -> Body:
         """The statements of a list, without those that are wrong."""
         found: list[Statement] = []
-        for item in sequence(node, what, "a list of steps").items:
-            try:
-                found += self.item(item)
-            except SpecError as error:
-                self.problems += error.diagnostics
+        items = sequence(node, what, "a list of steps").items
+        with self._nesting.inside(node.span):
+            for item in items:
+                try:
+                    found += self.item(item)
+                except SpecError as error:
+                    self.problems += error.diagnostics
         return tuple(found)
 
     def needed(self, node: Node, what: str) -> Body:
@@ -110,10 +115,12 @@ class Steps:
         if word == "output":
             name, when = headers.output(headers.after(word, text))
             return Output(name=name, when=when, span=item.span, trivia=trivia)
-        if word in words.CONSTRUCTS and headers.labelled(text) is None:
-            help_text = _AS_LINES.get(word, f"write it as a key: `- {word}: ...`")
-            raise SpecError(errors.Misplaced(item.span, word=word, help_text=help_text))
-        return Step(links=self._chain(item), span=item.span, trivia=trivia)
+        if word in words.BEGINNINGS and headers.labelled(text) is None:
+            raise SpecError(_no_step(item.span, word))
+        links = self._chain(item)
+        if links[0].callee in words.BEGINNINGS and links[0].count is None:  # `repeat-3`, which would print as another
+            raise SpecError(_no_step(item.span, links[0].callee))
+        return Step(links=links, span=item.span, trivia=trivia)
 
     def _chain(self, item: Scalar) -> tuple[Call, ...]:
         if headers.labelled(item.text) is not None:
@@ -248,13 +255,8 @@ class Steps:
         along, when = headers.merge(headers.after(kind, head))
         branches = []
         for branch in sequence(value, f"the branches of `{kind}`", "a list").items:
-            if isinstance(branch, Sequence):
-                branches.append(self.body(branch, "a branch"))
-                continue
-            try:
-                branches.append(tuple(self.item(branch)))
-            except SpecError as error:
-                self.problems += error.diagnostics
+            alone = Sequence([branch], branch.span)
+            branches.append(self.body(branch if isinstance(branch, Sequence) else alone, "a branch"))
         if not branches and not self.problems:
             raise SpecError(errors.EmptyBody(head.all(), what=kind))
         return [Merge(kind=kind, along=along, when=when, branches=tuple(branches), span=head.all(), trivia=trivia)]
@@ -356,6 +358,14 @@ def _without_owner(first: Scalar, key: Scalar, word: str, owners: tuple[str, ...
     return errors.Misplaced(
         key.span, notes=(Note(first.span, "the key that it stands beside"),), word=key.value, help_text=help_text
     )
+
+
+def _no_step(span: Span, word: str) -> Diagnostic:
+    """A line that begins with a word of the language."""
+    help_text = f"`{word}` stands at the left margin; a block of that name is called behind a label"
+    if word in words.CONSTRUCTS:
+        help_text = _AS_LINES.get(word, f"write it as a key: `- {word}: ...`")
+    return errors.Misplaced(span, word=word, help_text=help_text)
 
 
 # Second key -> the constructs that have it.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from archdsl.diagnostics import SpecError
-from archdsl.syntax import headers, line, yaml_errors
+from archdsl.syntax import errors, headers, line, yaml_errors
 from archdsl.syntax.events import Mapping, Node, Scalar, Sequence
 from archdsl.syntax.expression import Arg, Expression, ListOf, Word
+from archdsl.syntax.lexer import WORDS
 
 _KEYS = "a mapping is lines of `key: value`, indented under their head"
 _DASHES = "each item starts with `- `"
@@ -13,10 +14,15 @@ _DASHES = "each item starts with `- `"
 
 def expression(node: Node) -> Expression:
     """A value: one expression, or a list of values."""
+    made = _value(node)
     if isinstance(node, Sequence):
-        made = ListOf(tuple(expression(item) for item in node.items), node.span)
         line.check_depth(made, node.span)
-        return made
+    return made
+
+
+def _value(node: Node) -> Expression:
+    if isinstance(node, Sequence):
+        return ListOf(tuple(map(_value, node.items)), node.span)
     if isinstance(node, Mapping):
         raise SpecError(yaml_errors.WrongNode(node.span, what="a value", wanted="one expression", found="a mapping"))
     try:
@@ -41,6 +47,8 @@ def named(key: Scalar, value: Node) -> Arg:
     """A setting with its value, as the line `stride 2` has it; where it can't, as `pad = [1, 2]`."""
     name, rest = headers.name(key.text, "a setting's name")
     headers.nothing(rest)
+    if name in WORDS:
+        raise SpecError(errors.ReservedName(key.span, name=name, what="a setting"))
     made = expression(value)
     span = key.span.to(value.span)
     written = value.value if isinstance(value, Scalar) else "["

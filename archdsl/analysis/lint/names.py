@@ -106,10 +106,10 @@ def _unused_definitions(files: tuple[Spec, ...], definitions: tuple[BlockDef, ..
         if name in known and name not in reached:
             reached.add(name)
             waiting += reads(known[name])
-    for node in files[-1].blocks + files[-1].macros:
-        if node.name not in reached:
-            what = "block" if node in files[-1].blocks else "macro"
-            yield UnusedBlock(node.span.word(node.name), what=what, name=node.name)
+    for what, nodes in (("block", files[-1].blocks), ("macro", files[-1].macros)):
+        for node in nodes:
+            if node.name not in reached:
+                yield UnusedBlock(node.span.word(node.name), what=what, name=node.name)
 
 
 def _unused_params(params: tuple[Param, ...], owner: str, inside: Any) -> Iterator[Diagnostic]:
@@ -121,10 +121,11 @@ def _unused_params(params: tuple[Param, ...], owner: str, inside: Any) -> Iterat
 
 def _unread_lets(lets: tuple[Statement, ...], behind: frozenset[str]) -> Iterator[Diagnostic]:
     """The values named in a row of statements that neither a later one nor anything `behind` reads."""
+    known = set(behind)
     for statement in reversed(lets):
-        if isinstance(statement, Let) and statement.name not in behind:
+        if isinstance(statement, Let) and statement.name not in known:
             yield UnusedLet(statement.span.word(statement.name), name=statement.name)
-        behind |= reads(statement)
+        known |= reads(statement)
 
 
 def _in_body(body: Body, behind: frozenset[str]) -> Iterator[Diagnostic]:

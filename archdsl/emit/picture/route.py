@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 APART, LANE = 18.0, 11.0  # between the line and what hangs beside it, and between arcs, in points
 DETOUR = 9.0  # behind what an arc starts from
+PAST = 5.0  # from a box to a line that passes it
 
 
 class Routes:
@@ -122,7 +123,7 @@ class Routes:
             return ((0.0, 0.0), (DETOUR - 3, 0.0))
         out = self.pieces[link.source].outs.get(link.edge)
         if out is None:
-            return (self._beside(self.edges[link.edge].source),)
+            return self._aside(self.edges[link.edge].source, 1)
         return (*out, (out[-1][0] + DETOUR - 3, out[-1][1]))
 
     def _end(self, link: Link, last: int) -> Way:
@@ -131,7 +132,7 @@ class Routes:
         into = self.pieces[link.target].ins.get(link.edge)
         part = self.series.parts[link.target]
         if into is None or isinstance(part, int):
-            return (self._beside(self.edges[link.edge].target),)
+            return self._aside(self.edges[link.edge].target, -1)
         return ((into[0][0] - 8, 0.0), *into)
 
     def _beside(self, node: int) -> Point:
@@ -139,6 +140,22 @@ class Routes:
         said = [tag.area for tag in self.whole.tags if tag.bold and tag.area.start < spot.middle < tag.area.end]
         behind = [area.high + 2 for area in said if spot.high < area.low < spot.high + 2 * LANE]
         return spot.middle, max([spot.high, *behind])
+
+    def _aside(self, node: int, step: int) -> Way:
+        """The way from a box to where a line can go to its lane, or back (step -1): from its side, or, where others
+        stand there, past these from its end or to its front."""
+        spot, side = self.spots[node], self._beside(node)
+        level = side[0]
+        others = [other for other in self.spots.values() if other.low > spot.high]
+        while there := [other for other in others if other.start - PAST < level < other.end + PAST]:
+            level = max(other.end for other in there) + PAST if step > 0 else min(other.start for other in there) - PAST
+        if spot.start < level < spot.end:
+            return ((level, side[1]),)
+        end, axis = spot.end if step > 0 else spot.start, (spot.low + spot.high) / 2
+        between = Area(min(end, level), max(end, level), axis, axis)
+        if any(other.low < axis < other.high and _meet(other, between) for other in self.spots.values()):
+            return (side,)
+        return ((end, axis), (level, axis))[::step]
 
     def _lane_in(self, edge: int, start: Point) -> Way:
         target = self._beside(self.edges[edge].target)
@@ -204,8 +221,13 @@ class Routes:
 
     def _far(self, edge: int) -> None:
         """An edge from box to box, past everything between."""
-        source, target = self._beside(self.edges[edge].source), self._beside(self.edges[edge].target)
-        lane = beyond(self.taken, min(source[0], target[0]), max(source[0], target[0]), 0.0) + LANE
-        first, last = sorted((source[0], target[0]))
+        out, into = self._aside(self.edges[edge].source, 1), self._aside(self.edges[edge].target, -1)
+        first, last = sorted((out[-1][0], into[0][0]))
+        lane = beyond(self.taken, first, last, 0.0) + LANE
         self.taken.append(Area(first, last, lane - 1, lane + 1))
-        self._draw(edge, (source, (source[0], lane), (target[0], lane), target))
+        self._draw(edge, out, ((out[-1][0], lane), (into[0][0], lane)), into)
+
+
+def _meet(one: Area, other: Area) -> bool:
+    """Whether two areas overlap along the line."""
+    return one.start < other.end and other.start < one.end

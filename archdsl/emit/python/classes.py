@@ -46,6 +46,7 @@ class Classes:
     def __init__(self, net: Net) -> None:
         self._net = net
         self._flats: dict[int, Flat] = {}
+        self._used: dict[Scope, tuple[bool, ...]] = {}
         self._class_of: dict[int, Class | Inline] = {}
         self._by_text: dict[tuple[str, ...], Class] = {}
         own = {python_name(name): _default(value) for name, value in net.params}
@@ -57,7 +58,7 @@ class Classes:
     def flat(self, scope: Scope) -> Flat:
         found = self._flats.get(id(scope))
         if found is None:
-            found = self._flats[id(scope)] = flatten(scope)
+            found = self._flats[id(scope)] = flatten(scope, self._used)
         return found
 
     def find(self, scope: Scope) -> Class | None:
@@ -117,9 +118,10 @@ class Classes:
         results = one.flat.results
         hints = ["torch.Tensor" if value not in one.flat.sides else "torch.Tensor | None" for value in results]
         returned = hints[0] if len(hints) == 1 else f"tuple[{', '.join(hints)}]"
-        inputs = ", ".join(f"{name}: torch.Tensor" for name in forward.inputs)
+        inputs = Bracketed("def forward", ("self", *(f"{name}: torch.Tensor" for name in forward.inputs)))
         told = ", ".join(forward.result(value) for value in results)
-        return [f"def forward(self, {inputs}) -> {returned}:", *(f"    {line}" for line in body), f"    return {told}"]
+        head = lines(inputs, 4, after=f" -> {returned}:")
+        return [*head, *(f"    {line}" for line in body), f"    return {told}"]
 
     def _name(self) -> None:
         """Names the classes: by the block, with what sets a variant apart as suffix."""
@@ -173,8 +175,8 @@ def constructor(one: Class, modules: Modules) -> list[str]:
         return lines(Bracketed("super().__init__", (Bracketed("", modules.neighbours(members), "[]"),)), 8)
     text = ["super().__init__()"]
     for item in members:
-        before, after = one.attributes.assignment(item)
-        text += lines(modules.module(item), 8, before, after)
+        before, made = one.attributes.assigned(item, modules.module(item))
+        text += lines(made, 8, before)
     return text
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress
 from typing import NamedTuple
 
-from archdsl.analysis.liveness import in_place
+from archdsl.analysis.liveness import in_place, used_inputs
 from archdsl.ir import CallStep, LoopStep, Mode, OpStep, Scope, SideStep, spell
 from archdsl.ops.base import Torch
 from archdsl.shape import Shape
@@ -61,18 +62,23 @@ class Flat(NamedTuple):
     sides: Mapping[int, Mode]
 
 
-def flatten(scope: Scope) -> Flat:
-    """The scope's steps in the order of execution, loops unrolled."""
-    maker = _Maker()
+def flatten(scope: Scope, known: dict[Scope, tuple[bool, ...]]) -> Flat:
+    """The scope's steps in the order of execution, loops unrolled; inputs that it doesn't read are left out.
+
+    known: which inputs of scopes are read, as far as that has been asked.
+    """
+    maker = _Maker(known)
     inputs = [maker.value(scope.shapes[value]) for value in scope.inputs]
     results = maker.run(scope, inputs, {}, "always", "")
-    return Flat(tuple(maker.items), tuple(inputs), tuple(results), tuple(maker.shapes), maker.sides)
+    read = compress(inputs, used_inputs(scope, known))
+    return Flat(tuple(maker.items), tuple(read), tuple(results), tuple(maker.shapes), maker.sides)
 
 
 class _Maker:
     """Collects items and numbers their values."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: dict[Scope, tuple[bool, ...]]) -> None:
+        self.known = known
         self.items: list[Item] = []
         self.shapes: list[Shape] = []
         self.sides: dict[int, Mode] = {}
@@ -117,6 +123,7 @@ class _Maker:
         if isinstance(step, OpStep):
             lowered = step.op.lower(tuple(self.shapes[value] for value in inputs))
         else:
+            inputs = list(compress(inputs, used_inputs(step.scope, self.known)))
             for position, one in enumerate(step.scope.sides, len(step.outputs) - len(step.scope.sides)):
                 if one.mode != "always":
                     self.sides[outputs[position]] = one.mode

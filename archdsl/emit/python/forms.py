@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from archdsl.emit.python.flatten import Flat, Item
+from archdsl.emit.python.pieces import Bracketed, Piece
 from archdsl.emit.python.values import is_identifier
 from archdsl.ir import MODULE_ATTRIBUTES, CallStep, OpStep, Scope
 
@@ -73,13 +74,13 @@ class Attributes:
             return f"{owner}[{name}]"
         return f"{owner}.{name}" if is_identifier(name) else f'getattr({owner}, "{name}")'
 
-    def assignment(self, item: Item) -> tuple[str, str]:
-        """What stands before and after the expression that makes a member."""
+    def assigned(self, item: Item, made: Piece) -> tuple[str, Piece]:
+        """The statement that gives a member what is made: what stands before the expression, and the expression."""
         name = self._of.get(item.outputs, item.name)
         if is_identifier(name):
-            return f"self.{name} = ", ""
+            return f"self.{name} = ", made
         register = "register_parameter" if item.lowered.parameter else "add_module"
-        return f'self.{register}("{name}", ', ")"
+        return "", Bracketed(f"self.{register}", (f'"{name}"', made))
 
 
 def title(scope: Scope) -> str:

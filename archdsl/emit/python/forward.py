@@ -47,6 +47,7 @@ class Forward:
         self._variable: dict[int, str] = {}
         self._holder: dict[str, int] = {}
         self._pending: list[Pending] = []
+        self._held: dict[str, int] = {}  # up to which number the names of a stem are those of living values
         self._lines: list[str] = []
         self._mode: Mode = "always"
         self._spread = self._read_late()
@@ -187,6 +188,8 @@ class Forward:
     def _assign(self, one: Pending) -> None:
         for value in one.reads:
             self._left[value] -= 1
+            if not self._left[value]:
+                self._held.clear()
         names = [self._name(one, position, value) for position, value in enumerate(one.item.outputs)]
         indent = "    " if one.item.mode != "always" else ""
         self._lines.append(f"{indent}{', '.join(names)} = {one.text}")
@@ -222,11 +225,19 @@ class Forward:
     def _free(self, *names: str) -> str:
         """The first name that no living value has, with a number behind it if need be."""
         candidates = [name for name in names if is_identifier(name)] or ["y"]
-        for name in (*candidates, *(f"{candidates[0]}{k}" for k in range(2, len(self._flat.shapes) + 3))):
-            held = self._holder.get(name)
-            if name not in _TAKEN and (held is None or not self._left[held]):
+        for name in candidates:
+            if self._is_free(name):
                 return name
-        raise AssertionError("no name is free")
+        stem = candidates[0]
+        number = self._held.get(stem, 1) + 1
+        while not self._is_free(f"{stem}{number}"):
+            number += 1
+        self._held[stem] = number - 1
+        return f"{stem}{number}"
+
+    def _is_free(self, name: str) -> bool:
+        held = self._holder.get(name)
+        return name not in _TAKEN and (held is None or not self._left[held])
 
     def _hold(self, value: int, name: str) -> str:
         self._variable[value], self._holder[name] = name, value

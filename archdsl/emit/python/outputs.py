@@ -21,8 +21,9 @@ def output_class(net: Net, one: Class) -> list[str]:
     if not modes:
         return []
     lines = [f"class {name_of(one)}(NamedTuple):", f'    """What `{one.name}` returns{_when(modes)}."""', ""]
+    always = set(live(net, modes[0])).intersection(*(live(net, mode) for mode in modes))
     for output in net.outputs:
-        missing = any(output not in live(net, mode) for mode in modes)
+        missing = output not in always
         lines.append(f"    {identifier(output.field)}: torch.Tensor{' | None' if missing else ''}")
     return lines
 

@@ -48,7 +48,7 @@ def to_json(net: Net, full: bool = False, macs: Convention = "exact") -> dict[st
         "name": net.name,
         "inputs": {"input": sizes(net, net.input)},
         "outputs": {output.name: [number(net, size) for size in output.shape] for output in outputs},
-        "output_channels": {output.name: output.channels for output in outputs},
+        "output_channels": {output.name: number(net, output.channels) for output in outputs},
         "output_strides": {output.name: output.stride and list(map(_ratio, output.stride)) for output in outputs},
         "params": total.params,
         "buffers": total.buffers,

@@ -66,10 +66,15 @@ def _title(net: Net, width: int) -> list[str]:
     results = [output.result for output in net.outputs] if net.tapped else [0]
     shapes = ", ".join(sides(net, net.scope.shapes[net.scope.results[result]]) for result in results)
     title = f"{net.name}: {sides(net, net.input)} -> {shapes}"
-    if not net.about:
+    about = " ".join(net.about.split())
+    if not (about.isascii() and about.isprintable()):
+        from archdsl.render import visible  # which most networks don't need
+
+        about = visible(about)
+    if not about:
         return textwrap.wrap(title, width)
-    both = f"{title}   {net.about}"
-    return [both] if len(both) <= width else [*textwrap.wrap(title, width), *textwrap.wrap(net.about, width)]
+    both = f"{title}   {about}"
+    return [both] if len(both) <= width else [*textwrap.wrap(title, width), *textwrap.wrap(about, width)]
 
 
 def _cells(net: Net, row: Row) -> list[str]:
