@@ -92,6 +92,19 @@ def _storages(module: nn.Module) -> set[int]:
     return {tensor.data_ptr() for tensor in module.state_dict().values() if tensor.numel()}
 
 
+def optimized_agrees(network: Network, sizes: Sizes) -> None:
+    """The module for inference gives the numbers of evaluation, in double precision nearly all digits of them."""
+    module = network.build().double().eval()
+    drawn(module)
+    optimized = network.build(optimize=True).double()
+    optimized.load_state_dict(module.state_dict())
+    image = torch.randn(BATCH, *sizes, dtype=torch.float64)
+    expected = _computed(module, image)
+    assert expected is not None
+    found = _several(optimized(image))
+    assert all(_distance(one, other) < STEADY for one, other in zip(found, expected, strict=True))
+
+
 def exports_agree(network: Network, sizes: Sizes, done: Counter[str]) -> None:
     """A .pt2 and an .onnx file give the module's numbers at any batch size, nearly.
 

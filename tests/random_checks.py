@@ -11,7 +11,7 @@ import torch
 from equal_networks import other_ways_agree
 from evaluator import BATCH, Refused
 from interpreter import Files, Interpreter
-from random_built import copies_agree, drawn, exports_agree
+from random_built import copies_agree, drawn, exports_agree, optimized_agrees
 from random_fields import fields_agree
 from random_requirements import samples, too_small
 from test_memory import image_for, saved_bytes
@@ -61,6 +61,7 @@ def check(files: Files, sizes: Sizes, rng: random.Random, done: Counter[str]) ->
         the_built_module_agrees(network, run)
         outputs_agree(network, written.files, sizes)
         copies_agree(network, sizes, Path(folder))
+        optimized_agrees(network, sizes)
         if exported:
             exports_agree(network, sizes, done)
         done["other ways to write it"] += other_ways_agree(network, written.files, sizes, rng)

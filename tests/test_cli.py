@@ -267,6 +267,7 @@ def test_errors_that_nobody_can_read_are_still_told_by_the_code(tmp_path: Path, 
 def test_an_interrupt_that_a_library_turns_into_its_own_error_is_still_130() -> None:
     planted = (
         "import archdsl, os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "def load(*args, **settings):\n"
         "    try: os.kill(os.getpid(), signal.SIGINT)\n"
         "    except KeyboardInterrupt: raise AttributeError('half imported')\n"
