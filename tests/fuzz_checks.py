@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import time
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from math import prod
 from pathlib import Path
 from typing import Any, get_args
@@ -34,7 +34,6 @@ from archdsl.syntax.spec import Call, Spec
 
 SECONDS = 10.0  # of processor time, for one input
 LONGEST = 20_000  # characters that one diagnostic has in any rendering
-ALL_FACTS = 60  # in so many turns everything has had its turn
 SEPARATOR = b"\n%%%\n"
 BASE = "base"
 FOLDER = Path("fuzzed")  # which isn't there
@@ -52,7 +51,7 @@ def check(data: bytes, *, all_facts: bool = False) -> str:
     Of what can be told of a network, each input gets a part, by its bytes; with `all_facts` everything.
     """
     began = time.process_time()
-    outcome = _outcome(data, range(ALL_FACTS) if all_facts else (sum(data),))
+    outcome = _outcome(data, all_facts=all_facts)
     spent = time.process_time() - began
     assert spent < SECONDS, f"it took {spent:.1f} s"
     return outcome
@@ -74,8 +73,8 @@ def files_of(data: bytes) -> dict[Path, bytes]:
     return {**files, FOLDER / f"{BASE}{suffix}": second} if separator else files
 
 
-def _outcome(data: bytes, turns: Iterable[int]) -> str:
-    files = files_of(data)
+def _outcome(data: bytes, *, all_facts: bool) -> str:
+    files, turn = files_of(data), sum(data)
     path = next(iter(files))
     try:
         spec = read(decode(str(path), files[path]))
@@ -83,10 +82,11 @@ def _outcome(data: bytes, turns: Iterable[int]) -> str:
         network = Network(spec, _loader(files), None, {})
         warnings = network.check()
     except SpecError as error:
-        return _told(error.diagnostics, files, turns)
-    _told(warnings, files, turns)
-    for turn in turns:
-        _facts(network, turn)
+        return _told(error.diagnostics, files, turn)
+    _told(warnings, files, turn)
+    facts = _facts(network)
+    for fact in facts if all_facts else (facts[turn % len(facts)], facts[turn // 7 % len(facts)]):
+        _tell(fact)
     return "ok"
 
 
@@ -122,7 +122,7 @@ def _read(source: Source) -> Spec:
 # What is told
 
 
-def _told(diagnostics: Iterable[Diagnostic], files: Iterable[Path], turns: Iterable[int]) -> str:
+def _told(diagnostics: Iterable[Diagnostic], files: Iterable[Path], turn: int) -> str:
     """The codes; each diagnostic points into a file that was read, and can be shown."""
     found = tuple(diagnostics)
     assert len(found) <= DIAGNOSTICS
@@ -131,11 +131,10 @@ def _told(diagnostics: Iterable[Diagnostic], files: Iterable[Path], turns: Itera
         for span in (one.span, *(note.span for note in one.notes)):
             assert span.source.name in names, span
             _inside(span)
-    for style in {get_args(Style)[turn % 4] for turn in turns}:
-        shown = render(found, style)
-        assert shown.strip() or not found
-        assert len(shown) < LONGEST * max(1, len(found)), f"{len(shown)} characters"
-        _printable(shown)
+    shown = render(found, get_args(Style)[turn % 4])
+    assert shown.strip() or not found
+    assert len(shown) < LONGEST * max(1, len(found)), f"{len(shown)} characters"
+    _printable(shown)
     return " ".join(one.code for one in found)
 
 
@@ -177,22 +176,30 @@ def _prints_alike(spec: Spec) -> None:
 # What compiles
 
 
-def _facts(network: Network, turn: int) -> None:
-    """All that is told without running anything: it is told, or refused as too much. Each input gets a part of it."""
-    macs, format = get_args(Macs)[turn % 2], get_args(Format)[turn % 3]
-    facts: tuple[Callable[[], Any], ...] = (
-        lambda: (network.outputs, network.memory(batch=2), network.cost(macs)),
+def _facts(network: Network) -> tuple[Callable[[], Any], ...]:
+    """All that is told without running anything."""
+    return (
+        lambda: network.outputs,
+        lambda: network.memory(batch=2),
         network.requirements,
         lambda: _counts(network),
         lambda: _source(network),
-        lambda: _printable(network.summary(format=format)),
-        lambda: _drawn(network, ("dot", "mmd", "svg", "page")[turn % 4]),
+        *(partial(network.cost, macs) for macs in get_args(Macs)),
+        *(partial(_table, network, format) for format in get_args(Format)),
+        *(partial(_drawn, network, format) for format in ("dot", "mmd", "svg", "page")),
     )
-    for fact in (facts[turn % 6], facts[turn // 6 % 6]):
-        try:
-            fact()
-        except Failure as failure:
-            _printable(str(failure))
+
+
+def _tell(fact: Callable[[], Any]) -> None:
+    """It is told, or refused as too much."""
+    try:
+        fact()
+    except Failure as failure:
+        _printable(str(failure))
+
+
+def _table(network: Network, format: Format) -> None:
+    _printable(network.summary(format=format))
 
 
 def _counts(network: Network) -> None:

@@ -112,10 +112,10 @@ def fuzz(count: int, seed: int) -> int:
     while done < count:
         at_once = min(GUIDED if guided else BLIND, count - done)
         told = _process([str(WORKING)], f"-runs={at_once}", f"-seed={seed + done + 1}", guided=guided)
-        if told.code:
+        done += told.inputs
+        if told.code and not _stopped():
             print(f"the process ended with {told.code}; see {BUILD / 'log.txt'}", file=sys.stderr)
             return 1
-        done += told.inputs
         each = done / (time.monotonic() - began)
         seen = f"{told.branches:,} branches, corpus {told.corpus:,}" if guided else "blind"
         print(f"{done:,} inputs ({each:,.0f}/s), {seen}, {len(list(FAILURES.glob('*.input')))} failures", flush=True)
@@ -123,6 +123,16 @@ def fuzz(count: int, seed: int) -> int:
     for path in sorted(FAILURES.glob("*.txt")):
         print(f"\n{path.with_suffix('.input')}\n{path.read_text().splitlines()[-1]}")
     return 1 if any(FAILURES.glob("*.input")) else 0
+
+
+def _stopped() -> bool:
+    """Whether libFuzzer stopped at an input, for its time or memory: it is kept as one that failed."""
+    found = [path for kind in ("timeout", "oom", "crash") for path in BUILD.glob(f"{kind}-*")]
+    FAILURES.mkdir(parents=True, exist_ok=True)
+    for path in found:
+        kept = path.rename(FAILURES / f"{path.name[:20]}.input")
+        kept.with_suffix(".txt").write_text(f"libFuzzer stopped: {path.name.partition('-')[0]}\n")
+    return bool(found)
 
 
 def minimise() -> int:

@@ -237,6 +237,7 @@ MANY: dict[str, Callable[[int], str]] = {
     "side heads": _lines("  output o{k}\n    relu\n"),
     "branches": _branches,
     "dense": lambda count: f"{NET}  dense {count}\n    conv 1x1, 2\n",
+    "rates": lambda count: f"{NET}  {count} x stochastic_depth 0.1 * nth / (total - 1)\n",
     "definitions": _definitions,
     "lets": lambda count: _lines("  let a{k} = {k}\n")(count) + "  relu\n",
     "comments": _lines("  relu  # {k}\n\n  # {k}\n"),
@@ -259,6 +260,7 @@ def _calls(text: str, name: str) -> int:
             told()
         assert network.outputs
         assert network.source
+        assert network.diagram()
     finally:
         sys.setprofile(None)
     return called

@@ -75,8 +75,10 @@ AnyStep = TypeVar("AnyStep", bound=Step)
 
 def same(scopes: Sequence[Scope], step: Step, kind: type[AnyStep] | tuple[type[AnyStep], ...]) -> list[AnyStep]:
     """A step of the first of several scopes that are drawn as one, in each of them."""
-    place = next(k for k, one in enumerate(scopes[0].steps) if one is step)
-    found = [scope.steps[place] for scope in scopes]
+    found: list[Step] = [step]
+    if len(scopes) > 1:  # else there is nothing to look for, among steps that may be many
+        place = next(k for k, one in enumerate(scopes[0].steps) if one is step)
+        found = [scope.steps[place] for scope in scopes]
     assert all(isinstance(one, kind) for one in found)
     return cast("list[AnyStep]", found)
 
