@@ -97,12 +97,15 @@ class Network:
     ) -> None:
         self.spec = spec
         self.taps = taps
-        self.plan: Plan | None = None
-        self._optimized = optimized
         self._loader = loader
         self._input = input
         self._params = params
         self.net: Net = self._expand(trace=False)
+        self.plan: Plan | None = None
+        if optimized:
+            from archdsl.optimize import optimize
+
+            self.net, self.plan = optimize(self.net)
         check_names(self.net)
         if not self.net.concrete:
             from archdsl.analysis.checks import check_possible
@@ -116,11 +119,11 @@ class Network:
 
             with undisturbed():
                 net = tap(net, self.taps)
-        if self._optimized:
-            from archdsl.optimize import optimize
-
-            net, self.plan = optimize(net)
         return net
+
+    def _anew(self, taps: tuple[str, ...] | None, *, optimized: bool) -> Network:
+        """The same spec with the same input and parameters, otherwise cut or optimised."""
+        return Network(self.spec, self._loader, self._input, self._params, taps, optimized=optimized)
 
     @property
     def name(self) -> str:
@@ -129,7 +132,7 @@ class Network:
     @property
     def whole(self) -> Network:
         """The network that this one was cut out of; itself if it wasn't."""
-        return self if self.taps is None else Network(self.spec, self._loader, self._input, self._params)
+        return self if self.taps is None else self._anew(None, optimized=False)
 
     def at(self, *steps: str) -> Network:
         """The network with these steps of the whole one as its outputs, in this order; what they don't need is gone.
@@ -138,7 +141,7 @@ class Network:
         `layer1.0.~relu`; an output by its name. With one the module returns its tensor, with several a named tuple,
         where `layer1.0` is `layer1_0`. Raises WrongUsage for a name that isn't there.
         """
-        return Network(self.spec, self._loader, self._input, self._params, steps, optimized=self._optimized)
+        return self._anew(steps, optimized=self.plan is not None)
 
     def optimized(self) -> Network:
         """The network made ready for inference: the outputs of evaluation, to rounding, from fewer steps.
@@ -147,12 +150,12 @@ class Network:
         what works in training only is left out. All that can be asked of a network can be asked of this one. Its module
         is built in evaluation mode and not to be trained; `load_state_dict` takes the published weights.
         """
-        return Network(self.spec, self._loader, self._input, self._params, self.taps, optimized=True)
+        return self._anew(self.taps, optimized=True)
 
     @property
     def written(self) -> Network:
         """The network that this one was optimised from; itself if it wasn't."""
-        return Network(self.spec, self._loader, self._input, self._params, self.taps) if self._optimized else self
+        return self if self.plan is None else self._anew(self.taps, optimized=False)
 
     @property
     @_telling()
@@ -245,7 +248,7 @@ class Network:
         from archdsl.emit import python
 
         # Optimised code is one list of steps with their numbers, in which no block's parameters are left to print.
-        return python.emit(self.net if self._optimized else self._expand(trace=True))
+        return python.emit(self._expand(trace=True) if self.plan is None else self.net)
 
     @_telling()
     def diagram(self, *, depth: int | None = None, block: str | None = None) -> Diagram:
@@ -310,7 +313,7 @@ class Network:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its spec: the other process compiles it anew, which is quick."""
         given = (self.spec, self._loader, self._input, self._params, self.taps)
-        return partial(Network, optimized=self._optimized), given
+        return partial(Network, optimized=self.plan is not None), given
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
