@@ -231,6 +231,44 @@ CASES = {
             d: conv 1x1, 2
           c: conv 1x1, 3
         """,
+    "kinds drawn alike at some paths": """
+        net tiny
+          input 3x8x8
+          conv 1x1, 8, init zeros
+          conv 1x1, 8, init zeros
+          conv 1x1, 8
+          flatten
+          linear 9, init xavier_normal
+          linear 9, init xavier_normal
+          linear 9
+        """,
+    "one that is drawn as another kind is": """
+        net tiny
+          input 3x8x8
+          conv 3x3, 8, init zeros
+          flatten
+          linear 9, init zeros
+          linear 9
+          linear 9
+        """,
+    "a weight that some have, and nothing else": """
+        net tiny
+          input 3x8x8
+          layout NHWC
+          rmsnorm affine no
+          rmsnorm init_weight 0.5
+        """,
+    "equal neighbours on a long line": """
+        block stage (width)
+          dense 3
+            group
+              a_long_name_of_a_step: tanh
+              the_name_of_the_other: lrn 3
+          conv 1x1, width
+        net tiny
+          input 3x8x8
+          stage 8
+        """,
     "named sequences": """
         net tiny
           input 3x16x16

@@ -322,6 +322,8 @@ class Interpreter(Evaluator):
             bound[param.name] = (
                 given[param.name] if param.name in given else self.value(param.default, env._replace(variables=bound))
             )
+            if param.type == "int" and isinstance(bound[param.name], float) and not bound[param.name].is_integer():
+                raise Refused(f"{param.name} is no whole number")
         if macro:
             # A macro of the same file follows the defaults of the block that it is put into.
             defaults = env.defaults if unit is env.unit else unit.defaults

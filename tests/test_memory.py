@@ -114,6 +114,7 @@ BODIES = {
     "loop of activations": "conv 3x3, 4\n repeat 5\n  sigmoid",
     "loop of nothing kept": "repeat 5\n  relu\n conv 1x1, 2",
     "in place behind a container": "a: conv 1x1, 4 -> batchnorm\n relu\n b: conv 1x1, 4 -> sigmoid\n relu",
+    "areas": "conv 3x3, 4\n upsample to 5x5, mode area\n upsample to 1x1, mode area\n conv 1x1, 4\n relu",
     "unused": "a: conv 1x1, 4\n unused b: conv 1x1, 9",
     "a learnt tensor": "a: conv 1x1, 4\n add\n  - skip\n  - e: parameter [4, 1, 1]\n relu",
     "a volume that shrinks": "reshape 4x3x6x6\n conv_transpose 1, 2\n gelu\n conv 1, 4",

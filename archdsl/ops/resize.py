@@ -168,7 +168,8 @@ class Upsample(Op):
         return Facts(
             shape.with_sizes(spatial=sizes),
             window=self._window(shape, sizes),
-            saves=("input",) if self.mode == "area" else (),
+            # PyTorch takes an adaptive average pool for it, and a mean for a single position.
+            saves=("input",) if self.mode == "area" and any(size != 1 for size in sizes) else (),
             checks=at_least_one(shape, sizes) if self.scale is not None else (),
         )
 

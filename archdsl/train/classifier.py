@@ -42,7 +42,7 @@ class Classifier(LightningModule):
         self.module = module
         self.recipe = recipe
         self.scores: dict[str, Score] = {}
-        self.images_last = False  # the memory layout that convolutions on a GPU want
+        self.layout = torch.channels_last  # of images in memory: convolutions are fastest so, on CPUs too
         self._main = main
         self._classes = classes
         self._stream = stream
@@ -127,7 +127,7 @@ class Classifier(LightningModule):
         self.scores = {split: self._score(split) for split in self._counts}
 
     def _laid_out(self, images: Tensor) -> Tensor:
-        return images.contiguous(memory_format=torch.channels_last) if self.images_last else images
+        return images.contiguous(memory_format=self.layout)
 
     def _count(self, split: str, losses: Tensor, scores: Tensor, labels: Tensor) -> None:
         right = (scores.detach().argmax(1) == labels).sum()

@@ -92,9 +92,9 @@ def train(plan: Plan, folder: RunFolder, machine: Machine, getting: Getting) -> 
         _tell_of_single_images(module, stream, machine.processes)
         saving = Saving(folder)
         classifier = Classifier(module, recipe, main=plan.main, classes=len(data.classes), stream=stream, still=still)
-        if kind == "cuda":
-            classifier.images_last = True
-            module.to(memory_format=torch.channels_last)
+        if kind == "mps":  # gradients of batch norms are wrong there for channels last (pytorch#175189)
+            classifier.layout = torch.contiguous_format
+        module.to(memory_format=classifier.layout)
         if machine.compile:
             module.compile()
         recompute(module, again.blocks)

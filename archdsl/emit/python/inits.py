@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archdsl.emit.python.classes import Class, Classes
-from archdsl.emit.python.pieces import Bracketed, lines
+from archdsl.emit.python.pieces import Bracketed, flat, lines
 from archdsl.emit.python.values import literal
 from archdsl.ir import CallStep, Init, OpStep, Scope, leaves
 from archdsl.ops.base import Torch
@@ -15,6 +15,15 @@ Rule = tuple[tuple[str, Init | None], ...]  # each weight of a module and how it
 _DEFAULT = Init("default")
 _CONSTANTS = {"zeros": 0.0, "ones": 1.0}
 _KEPT = {"weight": 1.0, "bias": 0.0}
+
+
+class _Apart(NamedTuple):
+    """Modules of a PyTorch class that aren't drawn as most of it are: their paths, the others', and what draws them."""
+
+    call: str
+    paths: list[str]
+    others: list[str]
+    body: tuple[str, ...]
 
 
 class Kind(NamedTuple):
@@ -89,7 +98,7 @@ class _Modules:
 
     def cases(self, owners: list[tuple[str, list[str]]]) -> tuple[bool, list[tuple[str | Bracketed, list[str]]]]:
         """Whether they ask for a module's path; condition and lines of each case, the special ones first."""
-        special: list[tuple[str | Bracketed, list[str]]] = []
+        special: dict[tuple[str, ...], list[_Apart]] = {}
         bodies: dict[tuple[str, ...], list[str]] = {}
         plain: list[str] = []
         for call in sorted(self._kinds, key=lambda call: call.startswith("nn.")):
@@ -99,7 +108,8 @@ class _Modules:
             if merged is None:
                 more, merged = self._exceptions(kind, rules)
                 kind = kind._replace(optional=frozenset(kind.weights if call in self._bare else ()))
-                special += more
+                for one in more:
+                    special.setdefault(one.body, []).append(one)
             if all(init is None for _, init in merged):
                 plain.append(call)
             else:
@@ -108,8 +118,12 @@ class _Modules:
             bodies.setdefault(tuple(text), []).append(name)
         if plain:
             bodies.setdefault(("module.reset_parameters()",), []).extend(plain)
-        general = [(_is_one_of(calls), list(body)) for body, calls in bodies.items()]
-        return bool(special), [*special, *general]
+        first = {body: _condition(alike) for body, alike in special.items()}
+        general = {body: _is_one_of(calls) for body, calls in bodies.items()}
+        if general and (body := next(iter(general))) in first:
+            general[body] = _either(first.pop(body), general[body])
+        cases = [(condition, list(body)) for part in (first, general) for body, condition in part.items()]
+        return bool(special), [*cases[:-1], *map(_unnested, cases[-1:])]
 
     def _kind(self, call: str) -> Kind:
         sets = self._all[call]
@@ -117,8 +131,8 @@ class _Modules:
         optional = frozenset(name for name in weights if call in self._bare or not all(name in one for one in sets))
         return Kind(call, weights, optional, call in self._buffers)
 
-    def _exceptions(self, kind: Kind, rules: list[Rule]) -> tuple[list[tuple[str | Bracketed, list[str]]], Rule]:
-        """Cases for the modules that aren't drawn as most of their kind are, and the rule of most."""
+    def _exceptions(self, kind: Kind, rules: list[Rule]) -> tuple[list[_Apart], Rule]:
+        """The modules that aren't drawn as most of their kind are, and the rule of most."""
         paths: dict[Rule, list[str]] = {}
         for leaf in leaves(self._classes.net.scope):
             lowered = leaf.step.op.lower(tuple(leaf.scope.shapes[value] for value in leaf.step.inputs))
@@ -131,19 +145,22 @@ class _Modules:
             alike.setdefault(tuple(_body(Kind(kind.call, present, frozenset(), kind.buffers), rule)), []).append(rule)
         there = {body: [path for rule in group for path in paths[rule]] for body, group in alike.items()}
         most = max(there, key=lambda body: len(there[body]))
-        cases: list[tuple[str | Bracketed, list[str]]] = []
+        found: list[_Apart] = []
         for body in alike:
             if body == most:
                 continue
-            others = [path for other, found in there.items() if other != body for path in found]
-            cases.append((_condition(kind.call, there[body], others), list(body)))
+            others = [path for other, paths_there in there.items() if other != body for path in paths_there]
+            found.append(_Apart(kind.call, there[body], others, body))
         merged = _merged(alike[most])
         assert merged is not None
-        return cases, merged
+        return found, merged
 
 
-def _condition(call: str, paths: list[str], others: list[str]) -> str | Bracketed:
-    """What holds of the modules of a class at these paths, and not of those at the others."""
+def _condition(alike: list[_Apart]) -> str | Bracketed:
+    """What holds of the modules that are drawn alike, and of no others."""
+    if len(alike) > 1:
+        return _is_at([path for one in alike for path in one.paths])
+    ((call, paths, others, _),) = alike
     own = tuple(dict.fromkeys(map(_last, paths)))
     if len(own) < len(paths) and not {*own} & {*map(_last, others)}:
         told = f"== {literal(own[0])}" if len(own) == 1 else f"in {literal(own)}"
@@ -152,9 +169,28 @@ def _condition(call: str, paths: list[str], others: list[str]) -> str | Brackete
     apart = all("." in path for path in paths) and not any(path.startswith(tops) for path in others)
     if apart and len(tops) < len(paths):
         return f"isinstance(module, {call}) and name.startswith({literal(tops if len(tops) > 1 else tops[0])})"
+    return _is_at(paths)
+
+
+def _is_at(paths: list[str]) -> str | Bracketed:
     if len(paths) == 1:
         return f"name == {literal(paths[0])}"
     return Bracketed("name in ", tuple(map(literal, paths)))
+
+
+def _unnested(case: tuple[str | Bracketed, list[str]]) -> tuple[str | Bracketed, list[str]]:
+    """A case whose lines all stand behind one `if`, behind both conditions at once."""
+    condition, (first, *others) = case
+    if not first.startswith("if ") or not all(line.startswith(" ") for line in others):
+        return case
+    more = first.removeprefix("if ").removesuffix(":")
+    left = flat(condition)
+    return f"{f'({left})' if ' or ' in left else left} and {more}", [line[4:] for line in others]
+
+
+def _either(one: str | Bracketed, other: str | Bracketed) -> str:
+    left = flat(one)
+    return f"{f'({left})' if ' and ' in left else left} or {flat(other)}"
 
 
 def _is_one_of(calls: list[str]) -> Bracketed:

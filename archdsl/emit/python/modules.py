@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from archdsl.dims import Sym, at
 from archdsl.emit.python.flatten import Flat, Item
 from archdsl.emit.python.forms import Form
-from archdsl.emit.python.pieces import Bracketed, Keyword, Piece, flat
+from archdsl.emit.python.pieces import Bracketed, Keyword, Piece, Repeated, flat
 from archdsl.emit.python.values import identifier, literal
 from archdsl.failure import WrongUsage
 from archdsl.ir import CallStep, OpStep, Scope
@@ -91,8 +91,8 @@ class Modules:
                 runs[-1] = (text, piece, runs[-1][2] + 1)
             else:
                 runs.append((text if isinstance(item.step, CallStep) else "", piece, 1))
-        for text, piece, count in runs:
-            pieces.append(piece if count == 1 else f"*[{text} for _ in range({count})]")
+        for _, piece, count in runs:
+            pieces.append(piece if count == 1 else Repeated(piece, count))
         return tuple(pieces)
 
     def spell(self, value: Any) -> str:

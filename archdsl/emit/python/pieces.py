@@ -25,7 +25,18 @@ class Keyword(NamedTuple):
     value: Piece
 
 
-Piece = str | Bracketed | Keyword
+class Repeated(NamedTuple):
+    """`*[item for _ in range(count)]`."""
+
+    item: Piece
+    count: int
+
+    @property
+    def times(self) -> str:
+        return f"for _ in range({self.count})"
+
+
+Piece = str | Bracketed | Keyword | Repeated
 
 
 def flat(piece: Piece) -> str:
@@ -34,6 +45,8 @@ def flat(piece: Piece) -> str:
         return piece
     if isinstance(piece, Keyword):
         return f"{piece.name}={flat(piece.value)}"
+    if isinstance(piece, Repeated):
+        return f"*[{flat(piece.item)} {piece.times}]"
     return f"{piece.head}{piece.brackets[0]}{', '.join(map(flat, piece.items))}{piece.brackets[1]}"
 
 
@@ -49,6 +62,9 @@ def _lines(piece: Piece, width: int, indent: int, before: str = "", after: str =
         return [whole]
     if isinstance(piece, Keyword):
         return _lines(piece.value, width, indent, f"{before}{piece.name}=", after)
+    if isinstance(piece, Repeated):
+        item = _lines(piece.item, width, indent + 4)
+        return [f"{margin}{before}*[", *item, f"{margin}    {piece.times}", f"{margin}]{after}"]
     if not piece.items:
         return [whole]
     opening, closing = piece.brackets[0], piece.brackets[1]
