@@ -57,7 +57,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def process(*args: str, code: str = "", shell: str = "", cwd: Path | None = None) -> Ran:
     """A whole process, as a person starts it; `code` runs before."""
-    start = f"{code}\nfrom archdsl.cli import main\nmain()"
+    start = f"{code}\nfrom archdsl.__main__ import main\nmain()"
     command = [sys.executable, "-c", start, *args]
     if shell:
         command = ["bash", "-c", f'"$@" {shell}', "bash", *command]

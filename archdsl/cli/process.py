@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -22,7 +21,6 @@ from archdsl.files import explain
 
 def main() -> NoReturn:
     """Runs the command line and exits with its code."""
-    _start_quickly()
     console.prepare()
     sys.excepthook = _bug
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # elsewhere somebody wants it ignored
@@ -33,13 +31,6 @@ def main() -> NoReturn:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def _start_quickly() -> None:
-    """A command lives for a fifth of a second, a quarter of which these two would take."""
-    gc.set_threshold(100_000)
-    # Looking for plugins, pydantic reads the metadata of every installed package.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def run(args: Sequence[str]) -> int:

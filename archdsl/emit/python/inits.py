@@ -119,7 +119,7 @@ class _Modules:
         if plain:
             bodies.setdefault(("module.reset_parameters()",), []).extend(plain)
         first = {body: _condition(alike) for body, alike in special.items()}
-        general = {body: _is_one_of(calls) for body, calls in bodies.items()}
+        general: dict[tuple[str, ...], str | Bracketed] = {body: _is_one_of(calls) for body, calls in bodies.items()}
         if general and (body := next(iter(general))) in first:
             general[body] = _either(first.pop(body), general[body])
         cases = [(condition, list(body)) for part in (first, general) for body, condition in part.items()]

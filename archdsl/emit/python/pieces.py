@@ -26,14 +26,14 @@ class Keyword(NamedTuple):
 
 
 class Repeated(NamedTuple):
-    """`*[item for _ in range(count)]`."""
+    """`*[item for _ in range(times)]`."""
 
     item: Piece
-    count: int
+    times: int
 
     @property
-    def times(self) -> str:
-        return f"for _ in range({self.count})"
+    def clause(self) -> str:
+        return f"for _ in range({self.times})"
 
 
 Piece = str | Bracketed | Keyword | Repeated
@@ -46,7 +46,7 @@ def flat(piece: Piece) -> str:
     if isinstance(piece, Keyword):
         return f"{piece.name}={flat(piece.value)}"
     if isinstance(piece, Repeated):
-        return f"*[{flat(piece.item)} {piece.times}]"
+        return f"*[{flat(piece.item)} {piece.clause}]"
     return f"{piece.head}{piece.brackets[0]}{', '.join(map(flat, piece.items))}{piece.brackets[1]}"
 
 
@@ -63,8 +63,8 @@ def _lines(piece: Piece, width: int, indent: int, before: str = "", after: str =
     if isinstance(piece, Keyword):
         return _lines(piece.value, width, indent, f"{before}{piece.name}=", after)
     if isinstance(piece, Repeated):
-        item = _lines(piece.item, width, indent + 4)
-        return [f"{margin}{before}*[", *item, f"{margin}    {piece.times}", f"{margin}]{after}"]
+        repeated = _lines(piece.item, width, indent + 4)
+        return [f"{margin}{before}*[", *repeated, f"{margin}    {piece.clause}", f"{margin}]{after}"]
     if not piece.items:
         return [whole]
     opening, closing = piece.brackets[0], piece.brackets[1]
