@@ -342,6 +342,7 @@ def test_an_op_is_no_number() -> None:
         ("x: b 4, p", "`p` of `b` needs a value"),
         ("x: b 4, p yes", "`p` of `b` is of type number"),
         ("x: b 4, f 3", "`f` of `b` is of type bool"),
+        ("let s = yes\nconv 3x3, 8, stride s", "`stride` of `conv` can't be yes"),
     ],
 )
 def test_messages_name_what_is_wrong(body: str, message: str) -> None:

@@ -152,7 +152,7 @@ def _setting_error(error: OpError, callee: str, given: dict[str, Given], env: En
     culprit = given.get(error.setting or "")
     if culprit is None:
         return op_error(error, span, env)
-    if culprit.value is True and error.code == "invalid-setting":
+    if culprit.value is True and culprit.expression is None and error.code == "invalid-setting":
         return flag_error(str(error.setting), culprit, callee, env)
     if isinstance(culprit.value, str) and error.got == culprit.value:
         # A word where no word is accepted is a misspelt variable.
