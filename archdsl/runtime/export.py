@@ -30,8 +30,8 @@ SUFFIXES = (".py", ".pt2", ".onnx", ".safetensors")
 def check(path: Path) -> None:
     """Raises WrongUsage, before any work, for a path that nothing can be written to."""
     if path.suffix not in SUFFIXES:
-        known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-        raise WrongUsage(f"can't tell what to write to `{path}`", help=f"the name must end in {known}; `archdsl diagram` draws")
+        help = f"the name must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}; `archdsl diagram` draws"
+        raise WrongUsage(f"can't tell what to write to `{path}`", help=help)
     if path.suffix == ".onnx" and not (find_spec("onnx") and find_spec("onnxscript")):
         raise WrongUsage("writing ONNX needs the packages `onnx` and `onnxscript`", help="pip install archdsl[onnx]")
 

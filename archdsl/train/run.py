@@ -34,7 +34,7 @@ from archdsl.train.recompute import Recomputed, recompute, recomputed
 from archdsl.train.saving import Atomic, Saving
 from archdsl.train.stream import Stream
 from archdsl.train.trained import KEPT, digest, images_of
-from archdsl.train.trouble import alone, no_room, out_of_memory
+from archdsl.train.trouble import alone, no_room, out_of_memory, tight
 from archdsl.version import VERSION
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -90,6 +90,8 @@ def train(plan: Plan, folder: RunFolder, machine: Machine, getting: Getting) -> 
         if not ranks.rank() and not folder.begun:
             folder.begin(about(plan, data, getting), spec_files(plan.network))
         _tell_of_single_images(module, stream, machine.processes)
+        if not ranks.rank() and folder.checkpoint is None and (note := tight(plan, kind, machine.processes, again)):
+            console.err(f"note: {note}")
         saving = Saving(folder)
         classifier = Classifier(module, recipe, main=plan.main, classes=len(data.classes), stream=stream, still=still)
         if kind == "mps":  # gradients of batch norms are wrong there for channels last (pytorch#175189)

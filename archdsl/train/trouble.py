@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,10 @@ from archdsl.train.recompute import Recomputed
 
 # Numbers that an optimiser keeps for each weight, beside the weight and its gradient.
 _KEPT = {"sgd": 1, "adam": 2, "adamw": 2, "nadam": 2, "rmsprop": 2, "adagrad": 1}
+
+_CGROUP = Path("/sys/fs/cgroup/memory.max")
+# A step that wants less than this share of the memory finds room: the rest is for what no estimate knows.
+_SURE = 0.8
 
 
 class NotFinite(Failure):
@@ -89,17 +94,38 @@ def no_room(plan: Plan, kind: str, processes: int, again: Recomputed) -> Failure
 
     again: what is computed again, and so isn't kept.
     """
-    batch = plan.recipe.batch // plan.recipe.accumulate // processes
-    room, wanted = _room(kind), _wanted(plan, batch, again)
+    batch, wanted, room = _step(plan, kind, processes, again)
     message = f"no room on `{kind}` for {batch:,} images at once: a step wants about {wanted / 1e9:,.1f} GB"
-    fits = next((size for size in _halves(batch) if _wanted(plan, size, again) < 0.8 * room), 0)
-    if not fits:
+    smaller = _in_parts(plan, batch, room, again)
+    if not smaller:
         return Failure(message, help="not even one image fits; smaller images would: `--recipe size=...`")
+    return Failure(f"{message}, of {room / 1e9:,.1f} GB", help=smaller)
+
+
+def tight(plan: Plan, kind: str, processes: int, again: Recomputed) -> str:
+    """What to tell before a step that is likely to find no room: a system ends what takes too much without a word."""
+    batch, wanted, room = _step(plan, kind, processes, again)
+    if wanted < _SURE * room:
+        return ""
+    told = f"a step of {batch:,} images wants about {wanted / 1e9:,.1f} GB, of {room / 1e9:,.1f} GB on `{kind}`"
+    return f"{told}; {_in_parts(plan, batch, room, again) or 'smaller images want less: `--recipe size=...`'}"
+
+
+def _step(plan: Plan, kind: str, processes: int, again: Recomputed) -> tuple[int, int, int]:
+    """The images that a process takes at once, the bytes that their step wants, and those that there are."""
+    batch = plan.recipe.batch // plan.recipe.accumulate // processes
+    return batch, _wanted(plan, batch, again), _room(kind)
+
+
+def _in_parts(plan: Plan, batch: int, room: int, again: Recomputed) -> str:
+    """The way to take a batch in parts that fit; empty where not even one image does."""
+    fits = next((size for size in _halves(batch) if _wanted(plan, size, again) < _SURE * room), 0)
+    if not fits:
+        return ""
     parts = -(-batch // fits)
     while plan.recipe.batch % (parts * plan.recipe.accumulate):
         parts += 1
-    help = f"`--recipe accumulate={parts * plan.recipe.accumulate}` takes the batch in parts, with the same result"
-    return Failure(f"{message}, of {room / 1e9:,.1f} GB", help=help)
+    return f"`--recipe accumulate={parts * plan.recipe.accumulate}` takes the batch in parts, with the same result"
 
 
 def _wanted(plan: Plan, batch: int, again: Recomputed) -> int:
@@ -119,6 +145,9 @@ def _halves(batch: int) -> list[int]:
 
 
 def _room(kind: str) -> int:
+    """Bytes of memory of a device; on a CPU no more than a container may have."""
     if kind == "cuda":
         return int(torch.cuda.get_device_properties(0).total_memory)
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = _CGROUP.read_text().strip() if _CGROUP.exists() else "max"
+    return there if limit == "max" else min(there, int(limit))
