@@ -171,7 +171,7 @@ def names_in_place(text: str) -> list[str]:
     found: list[str] = []
 
     def visit(scope: Any, prefix: str) -> None:
-        chosen = in_place(scope)
+        chosen = in_place(scope, {})
         for index, step in enumerate(scope.steps):
             if isinstance(step, OpStep) and index in chosen:
                 found.append(prefix + "".join(map(str, step.name)))

@@ -7,16 +7,12 @@ from itertools import compress
 from archdsl.ir import CallStep, LoopStep, OpStep, Scope, SideStep
 
 
-def in_place(scope: Scope) -> frozenset[int]:
-    """The indices of the steps of a scope that overwrite their input (`inplace=True`)."""
-    return _in_place(scope, {})
-
-
-def _in_place(scope: Scope, known: dict[Scope, frozenset[int]]) -> frozenset[int]:
-    """The same; known: what was found of scopes inside, which several others may ask for.
+def in_place(scope: Scope, known: dict[Scope, frozenset[int]]) -> frozenset[int]:
+    """The indices of the steps of a scope that overwrite their input (`inplace=True`).
 
     A step does where its op can, where the tensor was made in this scope (by a step or inside one) for this step
     alone, and where what made it doesn't need its own result for the backward pass. Views are never written to.
+    known: what was found of other scopes, which several may ask for.
     """
     if scope in known:
         return known[scope]
@@ -78,7 +74,7 @@ def _made_inside(step: CallStep | LoopStep, position: int, known: dict[Scope, fr
         return False
     for index, inner in enumerate(scope.steps):
         if value in inner.outputs:
-            return _free(scope, index, value, _in_place(scope, known), known)
+            return _free(scope, index, value, in_place(scope, known), known)
     return False
 
 

@@ -107,6 +107,7 @@ class Activations:
         self._sizes = sizes
         self._known: dict[tuple[Scope, tuple[bool, ...]], _Effect] = {}
         self._counts: dict[tuple[Dim, ...], Dim] = {}
+        self._inplace: dict[Scope, frozenset[int]] = {}
 
     def of_scope(self, scope: Scope, gradients: tuple[bool, ...]) -> _Effect:
         """The effect of running a scope; gradients: whether each input needs one."""
@@ -141,7 +142,7 @@ class Activations:
 
     def _run(self, scope: Scope, gradients: tuple[bool, ...]) -> _Effect:
         run = _Run(scope, gradients)
-        inplace = in_place(scope)
+        inplace = in_place(scope, self._inplace)
         for index, step in enumerate(scope.steps):
             if isinstance(step, OpStep):
                 if not step.unused:

@@ -79,6 +79,7 @@ class _Maker:
 
     def __init__(self, known: dict[Scope, tuple[bool, ...]]) -> None:
         self.known = known
+        self.inplace: dict[Scope, frozenset[int]] = {}
         self.items: list[Item] = []
         self.shapes: list[Shape] = []
         self.sides: dict[int, Mode] = {}
@@ -90,7 +91,7 @@ class _Maker:
     def run(self, scope: Scope, entering: list[int], counters: Mapping[str, int], mode: Mode, side: str) -> list[int]:
         """Adds a scope's steps; the numbers of its results."""
         local = dict(zip(scope.inputs, entering, strict=True))
-        inplace = in_place(scope)
+        inplace = in_place(scope, self.inplace)
         for index, step in enumerate(scope.steps):
             inputs = [local[value] for value in step.inputs]
             if isinstance(step, LoopStep):
