@@ -119,6 +119,7 @@ CASES: dict[str, list[tuple[Settings, tuple[Shape, ...]]]] = {
     + on((MAP, LAST), {"order": "NHWC"}, {"order": "NCHW"})
     + on((VOLUME,), {"order": "NDHWC"}, {"order": "NCDHW"}),
     "tokens": on((*RANKED, LAST)),
+    "transpose": on((TOKENS,)),
     "take": on((TOKENS,), {"token": 0}, {"token": 5}, {"token": -1}),
     "pad": on(RANKED, *grid(before=(2,), after=(..., 1), mode=("zeros", "reflect", "replicate", "circular")))
     + on((MAP,), *grid(before=(1,), after=(..., 3), along=("height", "width"), mode=("zeros", "reflect", "circular")))

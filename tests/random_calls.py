@@ -274,6 +274,9 @@ class Caller:
     def _tokens(self) -> Args | None:
         return () if self.shape.spatial and not self.keep else None
 
+    def _transpose(self) -> Args | None:
+        return () if self.shape.axes == ("tokens", "channels") and not self.keep else None
+
     def _take(self) -> Args | None:
         if self.shape.axes != ("tokens", "channels") or self.keep:
             return None

@@ -42,7 +42,7 @@ RUN, LARGEST = 2, 64
 # Of how many specs one is exported, which takes seconds.
 EXPORTED = 60
 
-_VIEWS = frozenset(("layout", "tokens", "reshape"))
+_VIEWS = frozenset(("layout", "tokens", "transpose", "reshape"))
 
 
 def check(files: Files, sizes: Sizes, rng: random.Random, done: Counter[str]) -> bool:

@@ -8,7 +8,7 @@ from archdsl.ops.base import Op
 from archdsl.ops.channels import ChannelShuffle, Chunk
 from archdsl.ops.conv import Conv, ConvTranspose, DepthwiseConv
 from archdsl.ops.dropout import AlphaDropout, Dropout, SpatialDropout, StochasticDepth
-from archdsl.ops.layout import ChannelAffine, Flatten, Identity, Layout, Parameter, Reshape, Take, Tokens
+from archdsl.ops.layout import ChannelAffine, Flatten, Identity, Layout, Parameter, Reshape, Take, Tokens, Transpose
 from archdsl.ops.linear import Linear
 from archdsl.ops.merge import Add, Concat, Multiply
 from archdsl.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RmsNorm
@@ -66,6 +66,7 @@ OPS: tuple[type[Op], ...] = (
     Reshape,
     Layout,
     Tokens,
+    Transpose,
     Take,
     PadOp,
     Upsample,

@@ -191,6 +191,22 @@ class Tokens(nn.Module):
 )
 
 
+class Transpose(Op):
+    """Tokens and channels in each other's place: `linear` then works across the tokens (Tolstikhin et al. 2021)."""
+
+    name = "transpose"
+    kind = "shape"
+    axes = (("tokens", "channels"),)
+    axes_help = "`tokens` before it makes tokens of a map's positions"
+
+    def infer(self, inputs: tuple[Shape, ...]) -> Facts:
+        shape = self.only(inputs)
+        return Facts(Shape(shape.axes, shape.sizes[::-1]), window=GLOBAL, alias=True)
+
+    def lower(self, inputs: tuple[Shape, ...]) -> Torch:
+        return Torch("Permute", ((0, 2, 1),), helper=PERMUTE)
+
+
 class Take(Op):
     """One token of a sequence, counted from 0, or from -1 backwards: `take token 0`."""
 
