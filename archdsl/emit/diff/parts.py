@@ -76,6 +76,14 @@ class _Place(NamedTuple):
     counters: Counters = MappingProxyType({})
 
 
+class _Wires(NamedTuple):
+    """The parts that one reads, by their places, and the shapes of what enters and leaves it."""
+
+    sources: tuple[int, ...]
+    inputs: tuple[Shape, ...]
+    output: Shape
+
+
 class _Ends:
     """Which part gives each value of a scope."""
 
@@ -143,13 +151,13 @@ class Reader:
     def _part(self, run: Run, scope: Scope, sources: tuple[int, ...], place: _Place) -> Part:
         step = run.step
         inputs = tuple(self._at(scope.shapes[value]) for value in step.inputs)
-        output = self._at(scope.shapes[step.outputs[0]])
+        wires = _Wires(sources, inputs, self._at(scope.shapes[step.outputs[0]]))
         if isinstance(step, (OpStep, CallStep)):
             name = run.label or label(step.name, place.counters)
-            return self._step(step, name, run.times, sources, inputs, output, place)
+            return self._step(step, name, run.times, wires, place)
         if not isinstance(step, LoopStep):
             place = place._replace(mode=step.mode)
-            return self._bare(self._body(step.scope, place), 1, sources, inputs, output, place)
+            return self._bare(self._body(step.scope, place), 1, wires, place)
         times = step.times - run.first
         inside = place._replace(counters={**place.counters, step.counter: (run.first, times)})
         body = self._body(step.scope, inside)
@@ -157,83 +165,63 @@ class Reader:
             (once,) = body.parts
             taken = tuple(sources[-1 - source] for source in once.sources)
             return once._replace(times=once.times * times, sources=taken)
-        return self._bare(body, times, sources, inputs, output, place)
+        return self._bare(body, times, wires, place)
 
-    def _step(
-        self,
-        step: OpStep | CallStep,
-        name: str,
-        times: int,
-        sources: tuple[int, ...],
-        inputs: tuple[Shape, ...],
-        output: Shape,
-        place: _Place,
-    ) -> Part:
+    def _step(self, step: OpStep | CallStep, name: str, times: int, wires: _Wires, place: _Place) -> Part:
         unused = place.unused or step.unused
         cost = _running(self._costs.of_step(step), place.mode, unused)
         op, inner = None, None
         inits: tuple[tuple[str, Init], ...] = ()
         if isinstance(step, OpStep):
             op, inits = step.op, step.inits
-            alike: tuple[Any, ...] = ("op", step.op.name, *settings(step.op).values(), place.mode, unused, len(inputs))
-            made = (*alike, inputs, output)
+            alike: tuple[Any, ...] = (
+                "op",
+                step.op.name,
+                *settings(step.op).values(),
+                place.mode,
+                unused,
+                len(wires.inputs),
+            )
+            made = (*alike, wires.inputs, wires.output)
         else:
             inner = self._body(step.scope, _Place(place.mode, unused))
             alike, made = ("inside", inner.like), ("inside", inner.same)
         return Part(
-            name,
-            written(step),
-            op,
-            times,
-            cost.params,
-            cost.macs,
-            cost.training_macs,
-            place.mode,
-            unused,
-            sources,
-            inputs,
-            output,
-            inner,
-            False,
-            inits,
-            self._numbers.of(made),
-            self._numbers.of(alike),
+            name=name,
+            what=written(step),
+            op=op,
+            times=times,
+            params=cost.params,
+            macs=cost.macs,
+            training_macs=cost.training_macs,
+            mode=place.mode,
+            unused=unused,
+            inner=inner,
+            bare=False,
+            inits=inits,
+            same=self._numbers.of(made),
+            like=self._numbers.of(alike),
+            **wires._asdict(),
         )
 
-    def _bare(
-        self,
-        body: Body,
-        times: int,
-        sources: tuple[int, ...],
-        inputs: tuple[Shape, ...],
-        output: Shape,
-        place: _Place,
-    ) -> Part:
-        params = sum(part.params * part.times for part in body.parts)
-        macs = sum(part.macs * part.times for part in body.parts)
-        training = sum(part.training_macs * part.times for part in body.parts)
+    def _bare(self, body: Body, times: int, wires: _Wires, place: _Place) -> Part:
         names = [part.what.partition(" ")[0] for part in body.parts]
-        what = f"({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
-        same = self._numbers.of(("bare", place.mode, body.same))
-        like = self._numbers.of(("bare", place.mode, body.like))
         return Part(
-            "",
-            what,
-            None,
-            times,
-            params,
-            macs,
-            training,
-            place.mode,
-            place.unused,
-            sources,
-            inputs,
-            output,
-            body,
-            True,
-            (),
-            same,
-            like,
+            name="",
+            what=f"({', '.join(names[:4])}{', …' if len(names) > 4 else ''})",
+            op=None,
+            times=times,
+            params=sum(part.params * part.times for part in body.parts),
+            macs=sum(part.macs * part.times for part in body.parts),
+            training_macs=sum(part.training_macs * part.times for part in body.parts),
+            mode=place.mode,
+            unused=place.unused,
+            inner=body,
+            bare=True,
+            inits=(),
+            same=self._numbers.of(("bare", place.mode, body.same)),
+            like=self._numbers.of(("bare", place.mode, body.like)),
+            **wires._asdict(),
         )
 
     def _at(self, shape: Shape) -> Shape:
