@@ -258,6 +258,33 @@ CASES = {
           rmsnorm affine no
           rmsnorm init_weight 0.5
         """,
+    "a norm of ours that is a kind of PyTorch's": """
+        net tiny
+          input 3x8x8
+          layernorm bias no
+          layernorm affine no
+          flatten
+          layernorm init_weight 0.5
+        """,
+    "one without weights that is a kind of PyTorch's": """
+        net tiny
+          input 3x8x8
+          layernorm affine no
+          flatten
+          layernorm init_weight 0.5
+        """,
+    "norms at paths, one of another kind among them": """
+        net tiny
+          input 3x8x8
+          head:
+            a: layernorm bias no, init_weight 2
+            flatten
+            b: layernorm init_weight 0.5
+            c: layernorm init_weight 0.5
+          d: layernorm
+          e: layernorm
+          f: layernorm
+        """,
     "equal neighbours on a long line": """
         block stage (width)
           dense 3

@@ -26,7 +26,7 @@ from archdsl.analysis.state import state_dict
 from archdsl.compiler import Network
 from archdsl.diagnostics import SpecError
 from archdsl.dims import at
-from archdsl.ir import Net, OpStep, leaves
+from archdsl.ir import Init, Net, OpStep, leaves
 from archdsl.shape import Shape
 from archdsl.source import Source
 from archdsl.syntax.printer import print_text, print_yaml
@@ -163,9 +163,26 @@ def _flops_of(module: nn.Module, sizes: Sizes) -> int:
     return int(counter.get_total_flops())
 
 
+def initial_values_agree(network: Network, module: nn.Module) -> None:
+    """Weights that are all of one value: by an `init`, or as PyTorch's norms have them."""
+    state = module.state_dict()
+    for leaf in leaves(network.net.scope):
+        inits = dict(leaf.step.inits)
+        for suffix in leaf.step.facts.weights:
+            init = inits.get(suffix, Init("default"))
+            constant = init.args[0] if init.scheme == "constant" else None
+            value: float | None = {"zeros": 0.0, "ones": 1.0}.get(init.scheme, constant)
+            if init.scheme == "default" and leaf.step.op.kind == "norm":
+                value = {"weight": 1.0, "bias": 0.0}[suffix]
+            if value is not None:
+                key = f"{leaf.path}.{suffix}" if suffix else leaf.path
+                assert (state[key] == torch.tensor(value)).all(), (key, value)
+
+
 def outputs_agree(network: Network, files: Files, sizes: Sizes) -> None:
     """In both modes the module gives what the interpreter gives with the same weights and the same chance."""
     module = network.build().double()
+    initial_values_agree(network, module)
     drawn(module)
     image = torch.randn(BATCH, *sizes, dtype=torch.float64)
     state = {key: tensor.clone() for key, tensor in module.state_dict().items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from archdsl.emit.python.classes import Class, Classes
@@ -15,6 +16,7 @@ Rule = tuple[tuple[str, Init | None], ...]  # each weight of a module and how it
 _DEFAULT = Init("default")
 _CONSTANTS = {"zeros": 0.0, "ones": 1.0}
 _KEPT = {"weight": 1.0, "bias": 0.0}
+_DERIVED = re.compile(r"class \w+\((nn\.\w+)\):")
 
 
 class _Apart(NamedTuple):
@@ -60,6 +62,7 @@ class _Modules:
         self._all: dict[str, list[set[str]]] = {}
         self._buffers: set[str] = set()
         self._bare: set[str] = set()  # of which some modules have no weights and no buffers
+        self._bases: dict[str, str] = {}  # our own classes and PyTorch's that they derive from
         seen: set[int] = set()
         self._collect(classes.net.scope, seen)
 
@@ -70,7 +73,11 @@ class _Modules:
         for item in self._classes.flat(scope).items:
             if isinstance(item.step, CallStep):
                 self._collect(item.step.scope, seen)
-            elif not item.step.facts.weights and not item.step.facts.buffers:
+                continue
+            helper = item.lowered.helper
+            if helper is not None and (derived := _DERIVED.match(helper.source)):
+                self._bases[helper.name] = derived[1]
+            if not item.step.facts.weights and not item.step.facts.buffers:
                 self._bare.add(item.lowered.call)
             else:
                 for call, rule in _rules(item.step, item.lowered).values():
@@ -107,7 +114,7 @@ class _Modules:
             merged = _merged(rules)
             if merged is None:
                 more, merged = self._exceptions(kind, rules)
-                kind = kind._replace(optional=frozenset(kind.weights if call in self._bare else ()))
+                kind = kind._replace(optional=frozenset(kind.weights if self._some_bare(call) else ()))
                 for one in more:
                     special.setdefault(one.body, []).append(one)
             if all(init is None for _, init in merged):
@@ -119,7 +126,9 @@ class _Modules:
         if plain:
             bodies.setdefault(("module.reset_parameters()",), []).extend(plain)
         first = {body: _condition(alike) for body, alike in special.items()}
-        general: dict[tuple[str, ...], str | Bracketed] = {body: _is_one_of(calls) for body, calls in bodies.items()}
+        # The classes that others derive from come last: those others are of them, too.
+        ordered = sorted(bodies.items(), key=lambda item: not {*self._bases.values()}.isdisjoint(item[1]))
+        general: dict[tuple[str, ...], str | Bracketed] = {body: _is_one_of(calls) for body, calls in ordered}
         if general and (body := next(iter(general))) in first:
             general[body] = _either(first.pop(body), general[body])
         cases = [(condition, list(body)) for part in (first, general) for body, condition in part.items()]
@@ -128,17 +137,25 @@ class _Modules:
     def _kind(self, call: str) -> Kind:
         sets = self._all[call]
         weights = tuple(dict.fromkeys(name for rule in self._kinds[call] for name, _ in rule))
-        optional = frozenset(name for name in weights if call in self._bare or not all(name in one for one in sets))
+        optional = frozenset(name for name in weights if self._some_bare(call) or not all(name in one for one in sets))
         return Kind(call, weights, optional, call in self._buffers)
+
+    def _some_bare(self, call: str) -> bool:
+        """Whether what is of a class, or of one that derives from it, is without weights and buffers at some place."""
+        return any(call in (one, self._bases.get(one)) for one in self._bare)
 
     def _exceptions(self, kind: Kind, rules: list[Rule]) -> tuple[list[_Apart], Rule]:
         """The modules that aren't drawn as most of their kind are, and the rule of most."""
         paths: dict[Rule, list[str]] = {}
+        derived: list[str] = []
         for leaf in leaves(self._classes.net.scope):
             lowered = leaf.step.op.lower(tuple(leaf.scope.shapes[value] for value in leaf.step.inputs))
             for part, (call, rule) in _rules(leaf.step, lowered).items():
+                path = f"{leaf.path}.{part}" if part else leaf.path
                 if call == kind.call:
-                    paths.setdefault(rule, []).append(f"{leaf.path}.{part}" if part else leaf.path)
+                    paths.setdefault(rule, []).append(path)
+                elif self._bases.get(call) == kind.call:
+                    derived.append(path)
         alike: dict[tuple[str, ...], list[Rule]] = {}
         for rule in rules:
             present = tuple(name for name, _ in rule)
@@ -150,6 +167,7 @@ class _Modules:
             if body == most:
                 continue
             others = [path for other, paths_there in there.items() if other != body for path in paths_there]
+            others += derived
             found.append(_Apart(kind.call, there[body], others, body))
         merged = _merged(alike[most])
         assert merged is not None
