@@ -199,7 +199,6 @@ def _ends(first: int, kernel: int, dilation: int, up: int) -> tuple[int, int] | 
     return None if low is None or high is None else (low // up, high // up)
 
 
-@lru_cache(maxsize=4096)
 def _compose(outer: Field, inner: Field) -> Field:
     """What is seen through `outer` of what `inner` sees."""
     if isinstance(outer, str):
@@ -208,21 +207,28 @@ def _compose(outer: Field, inner: Field) -> Field:
         return inner
     if len(outer) != len(inner):
         return outer if not inner else inner if not outer else UNKNOWN
-    axes = []
-    for one, two in zip(outer, inner, strict=True):
-        if one.period == 1 == two.period:
-            slope = two.slope
-            axes.append(
-                Axis(1, one.slope * slope, (one.lows[0] * slope + two.lows[0],), (one.highs[0] * slope + two.highs[0],))
-            )
-            continue
-        period = one.period * (two.period // gcd(one.slope, two.period))
-        if period > MAX_PERIOD:
-            return UNKNOWN
-        lows = tuple(_at(two, two.lows, _at(one, one.lows, o)) for o in range(period))
-        highs = tuple(_at(two, two.highs, _at(one, one.highs, o)) for o in range(period))
-        axes.append(Axis(period, two.slope * (one.slope * (period // one.period)) // two.period, lows, highs))
-    return tuple(map(_reduced, axes))
+    same = (_SAME,) * len(outer)
+    if same in (inner, outer):
+        return outer if inner == same else inner
+    if len(outer) == 2 and outer[0] == outer[1] and inner[0] == inner[1]:  # nearly always
+        axis = _compose_axis(outer[0], inner[0])
+        return UNKNOWN if axis is None else (axis, axis)
+    axes = tuple(map(_compose_axis, outer, inner))
+    return UNKNOWN if None in axes else axes  # type: ignore[return-value]
+
+
+def _compose_axis(one: Axis, two: Axis) -> Axis | None:
+    """The same along one axis; None where it isn't followed."""
+    slope = two.slope
+    if one.period == 1 == two.period:
+        lows, highs = one.lows[0] * slope + two.lows[0], one.highs[0] * slope + two.highs[0]
+        return Axis(1, one.slope * slope, (lows,), (highs,))
+    period = one.period * (two.period // gcd(one.slope, two.period))
+    if period > MAX_PERIOD:
+        return None
+    below = tuple(_at(two, two.lows, _at(one, one.lows, o)) for o in range(period))
+    above = tuple(_at(two, two.highs, _at(one, one.highs, o)) for o in range(period))
+    return _reduced(Axis(period, slope * (one.slope * (period // one.period)) // two.period, below, above))
 
 
 def _at(axis: Axis, bounds: tuple[int, ...], o: int) -> int:
