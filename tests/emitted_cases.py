@@ -285,6 +285,16 @@ CASES = {
           e: layernorm
           f: layernorm
         """,
+    "sizes that take long to say": """
+        block stage (width)
+          dense 3
+            glu
+          n: instancenorm
+          c: conv 1x1, width
+        net tiny (width = 4)
+          input 8x4x4
+          a: stage width
+        """,
     "equal neighbours on a long line": """
         block stage (width)
           dense 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 from archdsl.diagnostics import Note, SpecError
 from archdsl.dims import Dim
@@ -15,9 +15,12 @@ from archdsl.ops.base import POINTWISE, Facts, Tiles, Window
 from archdsl.shape import Shape
 from archdsl.source import Span
 from archdsl.syntax.errors import DuplicateName
+from archdsl.trace import TracedInt
 
 # Distinct steps that one network may have; equal repetitions count once.
 LIMIT = 100_000
+# Characters of a size's source, in terms of a block's parameters, before its number stands in its place.
+LONGEST = 60
 
 Jump = tuple[int | Fraction, ...] | None
 Taps = tuple[str, ...]
@@ -132,9 +135,15 @@ class Builder:
         return value
 
     def new_value(self, shape: Shape, jump: Jump) -> int:
-        self.shapes.append(shape)
+        self.shapes.append(self._brief(shape) if self.session.trace else shape)
         self.jumps.append(jump)
         return len(self.shapes) - 1
+
+    def _brief(self, shape: Shape) -> Shape:
+        """The shape with plain numbers for those whose source nobody would want to read."""
+        sizes = tuple(int(size) if _is_long(size) else size for size in shape.sizes)
+        self.session.decide(*(size for size in shape.sizes if _is_long(size)))
+        return Shape(shape.axes, sizes)
 
     def take_name(self, name: Name, span: Span, path: tuple[str, ...]) -> None:
         """Raises SpecError where the container has the name already."""
@@ -257,6 +266,10 @@ class Builder:
         if self.session.distinct > LIMIT:
             what = f"the network has more than {LIMIT:,} distinct steps"
             raise SpecError(errors.TooLarge(span, what=what, limit=f"{LIMIT:,} distinct steps", variable=""))
+
+
+def _is_long(size: Dim) -> TypeGuard[TracedInt]:
+    return isinstance(size, TracedInt) and len(size.source) > LONGEST
 
 
 def _as_they_are(shape: Shape) -> Shape:
