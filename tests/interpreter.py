@@ -421,7 +421,7 @@ class Interpreter(Evaluator):
             self._prepare(module, key)
             self.flops += _flops(forward, inputs) if facts.work else 0
             torch.set_rng_state(chance)
-            data = forward(*(value.data for value in inputs))
+            data = forward(*(value.data.contiguous() for value in inputs))  # chances are taken in their order in memory
         except (RuntimeError, ValueError, IndexError) as error:
             raise Refused(f"{op.name}: {error}") from None
         if 0 in data.shape:

@@ -191,9 +191,10 @@ def outputs_agree(network: Network, files: Files, sizes: Sizes) -> None:
         run = Interpreter(files, sizes, image=image, state=state, training=training).run()
         module.train(training)
         for part in module.modules():
-            if training and isinstance(part, nn.RReLU):
-                # In place it leaves the numbers in another order in memory, in which later steps take their chances.
+            if training and isinstance(part, nn.RReLU | nn.modules.dropout._DropoutNd):
+                # They take their chances in the order of the numbers in memory, in which they leave them in place.
                 part.inplace = False
+                part.register_forward_pre_hook(lambda _, images: tuple(image.contiguous() for image in images))
         torch.manual_seed(0)
         with torch.no_grad():
             given = _results(network, module, image, training)
