@@ -142,8 +142,9 @@ CASES: dict[str, list[tuple[Settings, tuple[Shape, ...]]]] = {
     "window_attention_v2": on((LAST,), *grid(heads=(1, 4), window=(2, 3, 7), shift=(..., 1)))
     + on((LAST,), {"heads": 2, "window": Sides((3, 2)), "shift": Sides((0, 1))}, {"heads": 2, "window": 4, "shift": 2}),
     "relative_attention": on((PARTS,), {"head_dim": 8, "size": 3}, {"head_dim": 2, "size": Sides((1, 9))}),
-    "partition": on((MAP,), *grid(parts=("window", "grid"), size=(1, 3, Sides((9, 2))))),
-    "unpartition": [({"parts": parts, "size": 3, "like": MAP}, (PARTS, MAP)) for parts in ("window", "grid")],
+    "partition": on((MAP,), *grid(parts=("window", "grid"), size=(1, 3, Sides((9, 2)), Sides((9, 12))))),
+    "unpartition": [({"parts": parts, "size": 3, "like": MAP}, (PARTS, MAP)) for parts in ("window", "grid")]
+    + [({"parts": "window", "size": Sides((9, 12)), "like": MAP}, (Shape(PARTS.axes, (1, 108, 8)), MAP))],
     "patch_merge": on((LAST, Shape(LAST.axes, (4, 6, 3)), Shape(LAST.axes, (1, 1, 2)))),
     "chunk": on(EVERY, {"index": 1}, {"index": 2}, {"index": 3, "of": 4}, {"index": 1, "of": 1}),
     "channel_shuffle": on(EVERY, *grid(groups=(1, 2, 4, 8))),

@@ -422,3 +422,19 @@ def test_a_setting_that_may_be_left_out_is_a_parameter_of_the_module(case: Case)
     assert spelling.settings.keys() <= known.keys()
     assert spelling.defaults.keys() <= known.keys()
     assert dict(spelling.defaults) == {key: known[key].default for key in spelling.defaults}
+
+
+@every_case
+def test_what_is_no_view_never_shares_its_input_s_memory(case: Case) -> None:
+    """However the input lies in memory: a step behind it may run in place, and others may read the input."""
+    shape = case.inputs[0]
+    views = case.op.infer(case.inputs).alias or case.op.training_only  # these hand on the input itself, and say so
+    if views or shape.axes[0] == "batch" or case.name == "parameter":
+        return
+    forward = build(case.op.lower(case.inputs)).forward
+    for order in itertools.permutations(range(1, len(shape.sizes) + 1)):
+        images = tensors(case.inputs, BATCH)
+        back = [0, *(order.index(axis) + 1 for axis in range(1, len(order) + 1))]
+        images[0] = images[0].permute(0, *order).contiguous().permute(back)
+        made = forward(*images)
+        assert made.untyped_storage().data_ptr() not in {one.untyped_storage().data_ptr() for one in images}, order

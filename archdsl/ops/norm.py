@@ -255,4 +255,20 @@ class LocalResponseNorm(Op):
 
     def lower(self, inputs: tuple[Shape, ...]) -> Torch:
         settings = {"alpha": self.alpha, "beta": self.beta, "k": self.k}
-        return Torch("nn.LocalResponseNorm", (self.size,), settings, {"alpha": 1e-4, "beta": 0.75, "k": 1.0})
+        defaults = {"alpha": 1e-4, "beta": 0.75, "k": 1.0}
+        if len(inputs[0].spatial) == 3:
+            return Torch("LocalResponseNorm3d", (self.size,), settings, defaults, helper=RESPONSE_NORM_3D)
+        return Torch("nn.LocalResponseNorm", (self.size,), settings, defaults)
+
+
+RESPONSE_NORM_3D = Helper(
+    "LocalResponseNorm3d",
+    '''\
+class LocalResponseNorm3d(nn.LocalResponseNorm):
+    """Local response normalisation of a volume, in whatever order its numbers lie in memory."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.contiguous())
+''',
+    ("import torch", "from torch import nn"),
+)

@@ -136,7 +136,10 @@ def _parts(op: Op, whole: Shape, size: tuple[int, ...]) -> tuple[Dim, tuple[Chec
 
 
 def _cut(name: str, about: str, sizes: str, order: str) -> Helper:
-    """A helper that views the axes of a map as pairs and permutes them."""
+    """A helper that views the axes of a map as pairs and permutes them.
+
+    It always copies: what it gives is never the map itself, however that lies in memory.
+    """
     source = f'''\
 class {name}(nn.Module):
     """{about}: (N, C, H, W) becomes (N, parts, positions, C)."""
@@ -148,7 +151,7 @@ class {name}(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         (n, channels, rows, columns), (height, width) = x.shape, self.size
         x = x.reshape(n, channels, {sizes}).permute({order}, 1)
-        return x.contiguous().view(n, -1, height * width, channels)
+        return x.clone(memory_format=torch.contiguous_format).view(n, -1, height * width, channels)
 '''
     return Helper(name, source, IMPORTS)
 
@@ -167,7 +170,7 @@ class {name}(nn.Module):
         (height, width), (rows, columns) = self.size, like.shape[2:]
         n, channels = x.shape[0], x.shape[-1]
         x = x.reshape(n, {sizes}, channels).permute({order})
-        return x.contiguous().view(n, channels, rows, columns)
+        return x.clone(memory_format=torch.contiguous_format).view(n, channels, rows, columns)
 '''
     return Helper(name, source, IMPORTS)
 
