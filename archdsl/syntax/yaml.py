@@ -76,9 +76,10 @@ class _FileReader:
         found = []
         pairs = mapping(value, "`params`").pairs
         for name, default in pairs:
-            (param,) = headers.params(name.text) or (None,)
-            if param is None or param.default is not None:
+            named = headers.params(name.text)
+            if len(named) != 1 or named[0].default is not None:
                 raise SpecError(errors.NameExpected(name.span, what="a parameter's name"))
+            (param,) = named
             trivia = self._steps.comments.claim(name.span.line, shared=on_one_line(pairs))
             given = None if isinstance(default, Scalar) and not default.value else expression(default)
             found.append(
