@@ -88,6 +88,7 @@ class _Builder:
         self.root: Node | None = None
         self.scalars: list[tuple[int, int]] = []  # offsets of all scalars, in order
         self._source = source
+        self._last = source.text.count("\n")
         self._problems = problems
         self._open: list[tuple[Sequence | Mapping, list[Node], bool]] = []
 
@@ -173,8 +174,13 @@ class _Builder:
                 node.pairs.append((key, value))
 
     def _span(self, event: Any) -> Span:
-        start, end = event.start_mark, event.end_mark
-        return Span(self._source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        return Span(self._source, *self._place(event.start_mark), *self._place(event.end_mark))
+
+    def _place(self, mark: Any) -> tuple[int, int]:
+        """Line and column. What is missing at the end of a file stands, for PyYAML, on a line below the last one."""
+        if mark.line > self._last:
+            return self._last + 1, len(self._source.text) - self._source.text.rfind("\n")
+        return mark.line + 1, mark.column + 1
 
 
 def _comments(lines: list[str], scalars: list[tuple[int, int]]) -> Iterator[Comment]:

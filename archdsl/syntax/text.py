@@ -94,7 +94,7 @@ class _FileReader:
         value = line.expression(rest)
         if not isinstance(value, Literal) or not isinstance(value.value, str):
             raise SpecError(errors.Syntax(rest.all(), found=f"`{rest.text}`", wanted='a text in quotes: about "..."'))
-        self._set(item, "about", value.value)
+        self._set(item, "about", value.value.strip())
 
     def _use(self, item: Item, rest: Text) -> None:
         self._lists["use"] += values.name_list(rest)

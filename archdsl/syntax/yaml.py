@@ -214,4 +214,4 @@ def about(node: Node) -> str:
     """A text, on one line or folded over several."""
     text = node.value if isinstance(node, Scalar) else scalar(node, "`about`").value
     is_plain = isinstance(node, Scalar) and node.text.whole is None
-    return " ".join(text.split()) if is_plain and "\n" in text else text
+    return " ".join(text.split()) if is_plain and "\n" in text else text.strip()
