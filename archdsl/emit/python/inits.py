@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from archdsl.emit.python.classes import Class, Classes
-from archdsl.emit.python.pieces import Bracketed, flat, lines
+from archdsl.emit.python.pieces import WIDTH, Bracketed, flat, lines
 from archdsl.emit.python.values import literal
 from archdsl.ir import CallStep, Init, OpStep, Scope, leaves
 from archdsl.ops.base import Torch
@@ -182,7 +182,9 @@ def _condition(alike: list[_Apart]) -> str | Bracketed:
     own = tuple(dict.fromkeys(map(_last, paths)))
     if len(own) < len(paths) and not {*own} & {*map(_last, others)}:
         told = f"== {literal(own[0])}" if len(own) == 1 else f"in {literal(own)}"
-        return f'isinstance(module, {call}) and name.rpartition(".")[2] {told}'
+        condition = f'isinstance(module, {call}) and name.rpartition(".")[2] {told}'
+        if len(condition) < WIDTH - 20:  # which isn't broken, as a tuple of paths is
+            return condition
     tops = tuple(dict.fromkeys(path.partition(".")[0] + "." for path in paths))
     apart = all("." in path for path in paths) and not any(path.startswith(tops) for path in others)
     if apart and len(tops) < len(paths):
