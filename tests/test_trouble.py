@@ -13,9 +13,9 @@ from archdsl.cli import run as archdsl_
 from archdsl.train import trouble
 
 WIDE = "net wide (classes = 10)\n  input 1x32x32\n  conv: conv 3x3, 8, pad same\n  mean\n  fc: linear classes\n"
-# Of an image: the map of 8 channels, and what goes into the convolution and the linear layer. Of the weights, their
-# gradients and Adam's two moments: four times 170 numbers.
-STEP = 4 * (8 * 32 * 32 + 32 * 32 + 8)
+# Of an image: what goes into the convolution and into the linear layer; a mean keeps nothing of the map that it is of.
+# Of the weights, their gradients and Adam's two moments: four times 170 numbers.
+STEP = 4 * (32 * 32 + 8)
 WEIGHTS = 4 * 4 * (8 * 9 + 8 + 8 * 10 + 10)
 TRAIN = ["train", "wide.arch", "--device", "cpu", "--epochs", "1", "--batch", "256", "--data", "fake:1x32x32"]
 
@@ -37,8 +37,7 @@ def noted(limit: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 def test_a_step_that_takes_too_much_is_told_beforehand(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = STEP - 4 * 8 * 32 * 32  # a mean keeps nothing of the map that it is of
-    wanted = 256 * kept + WEIGHTS
+    wanted = 256 * STEP + WEIGHTS
     assert noted(int(wanted / 0.8) + 16, monkeypatch, capsys) == ""
     told = noted(int(wanted / 0.8) - 16, monkeypatch, capsys)
     assert told.startswith("note: a step of 256 images wants about 0.0 GB")

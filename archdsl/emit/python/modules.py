@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from archdsl.dims import Sym, at
 from archdsl.emit.python.flatten import Flat, Item
 from archdsl.emit.python.forms import Form
-from archdsl.emit.python.pieces import Bracketed, Keyword, Piece, Repeated, flat
+from archdsl.emit.python.pieces import Bracketed, Keyword, Piece, Repeated
 from archdsl.emit.python.values import identifier, literal
 from archdsl.failure import WrongUsage
 from archdsl.ir import CallStep, OpStep, Scope
@@ -82,17 +83,11 @@ class Modules:
 
     def neighbours(self, items: Sequence[Item]) -> tuple[Piece, ...]:
         """The modules of a sequence; equal neighbours as one comprehension."""
+        made = [(self.module(item), isinstance(item.step, CallStep)) for item in items]
         pieces: list[Piece] = []
-        runs: list[tuple[str, Piece, int]] = []
-        for item in items:
-            piece = self.module(item)
-            text = flat(piece)
-            if isinstance(item.step, CallStep) and runs and runs[-1][0] == text:
-                runs[-1] = (text, piece, runs[-1][2] + 1)
-            else:
-                runs.append((text if isinstance(item.step, CallStep) else "", piece, 1))
-        for _, piece, count in runs:
-            pieces.append(piece if count == 1 else Repeated(piece, count))
+        for (piece, is_call), alike in groupby(made):
+            count = len(list(alike))
+            pieces += [Repeated(piece, count)] if is_call and count > 1 else [piece] * count
         return tuple(pieces)
 
     def spell(self, value: Any) -> str:
