@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from archdsl.failure import Failure, WrongUsage
 
@@ -70,9 +70,15 @@ _HOUR = 3600
 @contextmanager
 def _held(folder: Path) -> Iterator[bool]:
     """A lock on a folder while it lasts; whether it could be had."""
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield _locked(descriptor, wait=False)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders
+        yield False
+        return
+    try:
+        yield lock(descriptor)
+    except BlockingIOError:
+        yield False
     finally:
         os.close(descriptor)
 
@@ -88,7 +94,7 @@ def sweep(folder: Path, name: str = "") -> None:
             if found is not None and found[1] == (name[:_STEM] or found[1]) and entry.is_file(follow_symlinks=False):
                 path = Path(entry.path)
                 with suppress(OSError), path.open("rb") as file:
-                    if _locked(file, wait=False):
+                    if lock(file):
                         path.unlink()
 
 
@@ -109,6 +115,8 @@ def _beside(target: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
             if mode is not None:
                 beside.chmod(mode)
+            if os.name == "nt":  # which moves no open file; elsewhere the lock keeps others from sweeping it away
+                file.close()
             beside.replace(target)
     finally:
         with suppress(OSError):  # what went wrong before it is what is told
@@ -120,19 +128,24 @@ def _begun(target: Path) -> tuple[Path, BinaryIO]:
     while True:
         beside = target.with_name(f".{target.name[:_STEM]}.{os.urandom(4).hex()}")
         file = beside.open("xb")
-        _locked(file, wait=True)
+        lock(file, wait=True)
         if os.fstat(file.fileno()).st_nlink:
             return beside, file
         file.close()  # somebody swept it away before it was locked
 
 
-def _locked(file: BinaryIO | int, *, wait: bool) -> bool:
-    """Takes a lock on a file, which ends with it or with its process; whether it could be had."""
+def lock(file: BinaryIO | TextIO | int, *, wait: bool = False) -> bool:
+    """Takes a lock on a file, which ends with it or with its process; False for systems and disks without locks.
+
+    Raises BlockingIOError where somebody else has it, and it isn't waited for.
+    """
     try:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except (ImportError, OSError):  # a system or a file system without locks: nothing is swept there
+    except BlockingIOError:
+        raise
+    except (ImportError, OSError):
         return False
     return True
 

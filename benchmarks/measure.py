@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import select
 import signal
 import statistics
 import subprocess
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,6 +127,60 @@ def alternating(runs: int, ours: Callable[[], Any], peer: Callable[[], Any]) -> 
     ours(), peer()
     pairs = [(ours(), peer()) for _ in range(runs)]
     return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def in_turn(ours: Sequence[str], peer: Sequence[str], slice: float = 0.7) -> tuple[list[float], list[float]]:
+    """Seconds between the lines that two programs print, each in its own time: they run in turn, a slice each.
+
+    A machine that is slower for a while is slower for both. Raises Gone.
+    """
+    sides = [_Side(command) for command in (ours, peer)]
+    try:
+        while going := [side for side in sides if side.runs]:
+            for side in going:
+                side.turn(slice)
+    finally:
+        for side in sides:
+            side.end()
+    return sides[0].between, sides[1].between
+
+
+class _Side:
+    """A program that stands still but for its turns."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.runs = True
+        self._took = 0.0
+        self._lines: list[float] = []
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        self._child = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
+        os.killpg(self._child.pid, signal.SIGSTOP)
+
+    def turn(self, slice: float) -> None:
+        assert self._child.stdout is not None
+        start = time.perf_counter()
+        os.killpg(self._child.pid, signal.SIGCONT)
+        while self.runs and (left := start + slice - time.perf_counter()) > 0:
+            if select.select([self._child.stdout], [], [], left)[0]:
+                told = self._child.stdout.read(65536)
+                self._lines += [self._took + time.perf_counter() - start] * told.count(b"\n")
+                self.runs = bool(told)
+        if self.runs:
+            os.killpg(self._child.pid, signal.SIGSTOP)
+        elif self._child.wait():
+            raise Gone(f"exit code {self._child.returncode}")
+        self._took += time.perf_counter() - start
+
+    def end(self) -> None:
+        if self._child.poll() is None:
+            os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()
+
+    @property
+    def between(self) -> list[float]:
+        return [after - before for before, after in pairwise(self._lines)]
 
 
 def repeated(runs: int, ours: Callable[[], Any]) -> list[Any]:

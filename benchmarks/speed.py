@@ -37,7 +37,7 @@ PARTS = {
     "warm": Part(warm, 3),
     "pictures": Part(pictures, 5),
     "curves": Part(curves, 3),
-    "training": Part(training, 2),
+    "training": Part(training, 4),
     "modules": Part(modules, 3),
     "optimized": Part(optimized, 5),
 }

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 import archdsl
 from archdsl.train.data import Getting, Pixels, open_data
 from archdsl.train.folder import RunFolder, Tuning
+from archdsl.train.machine import Machine
 from archdsl.train.plan import FRESH, plan
-from archdsl.train.run import Machine, train
+from archdsl.train.run import train
 
 MEAN, STD = 0.3, 0.35
 SPEC = f"""\

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -389,6 +392,19 @@ def test_a_plugin_s_data(
         assert torch.cat([labels for _, labels in got]).tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0]
         expected = torch.arange(9).float().view(9, 1, 1, 1).expand(9, 3, 10, 12) / 255
         assert images.equal(expected)
+
+
+def test_a_plugin_s_data_can_be_sent_to_a_process_that_is_new(plugin: Callable[[str], Data], tmp_path: Path) -> None:
+    """As macOS and Windows start those that read images."""
+    (tmp_path / "sent").write_bytes(pickle.dumps(plugin("picture").train))
+    read = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')).read(1, 3)[1])"
+    told = subprocess.run(
+        [sys.executable, "-c", read, tmp_path / "sent"],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout == "1\n", told.stderr
 
 
 def test_a_plugin_s_subset_has_the_classes_of_the_whole(plugin: Callable[[str], Data]) -> None:

@@ -18,8 +18,9 @@ from PIL import Image
 import archdsl
 from archdsl.train.data import Getting
 from archdsl.train.folder import RunFolder
+from archdsl.train.machine import Machine
 from archdsl.train.plan import plan
-from archdsl.train.run import Machine, train
+from archdsl.train.run import train
 
 ROOT = Path(archdsl.__file__).parents[1]
 EXPERIMENTS = ROOT / "examples" / "experiments"

@@ -22,9 +22,10 @@ from archdsl.failure import WrongUsage
 from archdsl.train.classifier import Classifier
 from archdsl.train.data import Getting
 from archdsl.train.folder import RunFolder
+from archdsl.train.machine import Machine
 from archdsl.train.plan import plan
 from archdsl.train.recompute import recompute, recomputed
-from archdsl.train.run import Machine, train
+from archdsl.train.run import train
 from archdsl.train.saving import Interrupted
 
 DROPPING = """

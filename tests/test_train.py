@@ -25,8 +25,9 @@ from archdsl.train.classifier import Classifier
 from archdsl.train.data import Getting, batches, facts, open_data
 from archdsl.train.data.pipeline import Pipeline
 from archdsl.train.folder import RunFolder
+from archdsl.train.machine import Machine
 from archdsl.train.plan import Plan, plan
-from archdsl.train.run import Machine, train
+from archdsl.train.run import train
 from archdsl.train.saving import Interrupted
 from archdsl.train.start import start
 from archdsl.train.stream import seed_of
@@ -188,6 +189,46 @@ def test_a_full_disk_costs_no_checkpoint(spec: Path, monkeypatch: pytest.MonkeyP
 def test_a_loss_that_is_no_number_tells_where_it_began(spec: Path) -> None:
     with pytest.raises(NotFinite, match=r"in epoch 1, step 2; it began in the output of `fc_early`"):
         run(spec, lr=1e30)
+
+
+def test_weights_that_are_no_numbers_are_not_saved(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On GPUs a loss is looked at now and then only."""
+    monkeypatch.setattr("archdsl.train.classifier._LOOK_EVERY", {"cpu": 50})
+    with pytest.raises(NotFinite, match=r"in epoch 1; it began in the weights: `conv1.weight`"):
+        run(spec, lr=1e30)
+    assert RunFolder(spec.parent / "run").checkpoint is None
+
+
+def test_outputs_that_stand_for_no_class_are_mixed_in_with_no_share(spec: Path) -> None:
+    spec.write_text(SIDES.replace("linear classes", "linear 12"))
+    folder = run(spec, mixup=0.2, epochs=1)
+    assert weights(folder)["fc.bias"].shape == (12,)
+
+
+def test_averaging_leaves_tables_of_positions_alone(tmp_path: Path) -> None:
+    """Averages of whole numbers, cut off, would be other positions."""
+    spec = tmp_path / "windows.arch"
+    spec.write_text(WINDOWS)
+    table = archdsl.load(spec).build().state_dict()["attn.relative_position_index"]
+    assert not table.is_floating_point()
+    assert torch.equal(weights(run(spec))["attn.relative_position_index"], table)
+
+
+WINDOWS = """
+net windows (classes = 10)
+  input 1x8x8
+  conv: conv 1x1, 8
+  layout NHWC
+  attn: window_attention 2, 4
+  layout NCHW
+  mean
+  fc: linear classes
+  train
+    data digits
+    batch 256
+    epochs 3
+    ema 0.9999
+"""
 
 
 def test_two_runs_share_no_folder(spec: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +67,28 @@ def test_a_step_that_finds_no_room_tells_what_would_fit() -> None:
     assert ran.returncode == 3, ran.stderr
     assert "error: no room on `cpu` for 512 images at once: a step wants about" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+KEPT = """
+import resource, sys
+import torch
+from archdsl.train.heap import keep_freed
+if sys.argv[1] == "kept":
+    keep_freed()
+for _ in range(20):  # it takes some until the pieces fit
+    torch.ones(16, 1024, 1024)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(4):
+    torch.ones(16, 1024, 1024)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries decide for themselves")
+def test_memory_that_a_step_frees_is_there_for_the_next() -> None:
+    faults = {
+        how: int(subprocess.run([sys.executable, "-c", KEPT, how], check=True, capture_output=True, text=True).stdout)
+        for how in ("given back", "kept")
+    }
+    assert faults["given back"] > 4 * 64 * 2**20 / resource.getpagesize() / 2  # four tensors of 64 MiB, page by page
+    assert faults["kept"] < 100

@@ -18,8 +18,8 @@ from archdsl.failure import Failure, WrongUsage
 from archdsl.train.data import Getting
 from archdsl.train.folder import RunFolder, Tuning
 from archdsl.train.freezing import freeze, frozen
+from archdsl.train.machine import Machine
 from archdsl.train.plan import plan
-from archdsl.train.run import Machine
 from archdsl.train.start import start
 
 KEYS = [

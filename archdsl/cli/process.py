@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -22,7 +22,6 @@ from archdsl.files import explain
 def main() -> NoReturn:
     """Runs the command line and exits with its code."""
     console.prepare()
-    sys.excepthook = _bug
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # elsewhere somebody wants it ignored
         signal.signal(signal.SIGINT, _interrupted)
     try:
@@ -31,6 +30,11 @@ def main() -> NoReturn:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 (it is told)
+        if _interrupts:  # and what torch made of it on its way up
+            sys.exit(INTERRUPTED)
+        _tell_of_bug(error)
+        sys.exit(BUG)
 
 
 def run(args: Sequence[str]) -> int:
@@ -65,20 +69,24 @@ def _named(args: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in args[:1] if name in COMMANDS)
 
 
+_interrupts: list[int] = []
+
+
 def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
-    """Ctrl-C, once more an exception; whatever torch makes of it on its way up is then not told as a bug."""
-    sys.excepthook = lambda kind, error, trace: sys.exit(INTERRUPTED)
+    """Ctrl-C, once more an exception."""
+    _interrupts.append(number)
     raise KeyboardInterrupt
 
 
-def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What Python calls for an exception that nobody caught: here always a bug of ours."""
+def _tell_of_bug(error: Exception) -> None:
+    """What nobody caught is always a bug of ours. Not in an excepthook: torch swallows what several processes tell."""
     if os.environ.get("ARCHDSL_TRACEBACK"):
-        sys.__excepthook__(kind, error, trace)
-    else:
-        console.err(
-            f"archdsl: internal error: {kind.__name__}: {error}\n"
-            "This is a bug in archdsl, not in your spec. Please report it with the spec, the command line and what\n"
-            "the same command prints with ARCHDSL_TRACEBACK=1 set."
-        )
-    sys.exit(BUG)
+        import traceback
+
+        traceback.print_exception(error)
+        return
+    console.err(
+        f"archdsl: internal error: {type(error).__name__}: {error}\n"
+        "This is a bug in archdsl, not in your spec. Please report it with the spec, the command line and what\n"
+        "the same command prints with ARCHDSL_TRACEBACK=1 set."
+    )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from archdsl.recipe import Augment
 from archdsl.train import policies, tones, warps
+from archdsl.train.devices import put
 
 
 class Draw(IntEnum):
@@ -49,7 +50,7 @@ def augment(images: Tensor, how: Augment, chance: Tensor, erased: Sequence[float
     In this order: scale, rotate, shift, crop, flip, policy, color, erase. erased: what an erased pixel becomes, a value
     from 0 to 1 for each channel; black where it is empty. The result is uint8 of the same size.
     """
-    there = chance.to(images.device, non_blocking=True)
+    there = put(chance, images.device)
     if how.scale is not None:
         images = warps.resized_crops(images, *crop_boxes(there, images.shape[-2:], how.scale))
     if how.rotate:

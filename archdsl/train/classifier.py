@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -13,10 +14,13 @@ from archdsl.recipe import Recipe
 from archdsl.train.lightning import LightningModule
 from archdsl.train.mixing import mix
 from archdsl.train.schedule import optimizer_of, schedule_of
+from archdsl.train.sharding import shard
 from archdsl.train.stream import Stream, seed_of
 from archdsl.train.trouble import not_finite
 
-_LOOK_EVERY = 50  # steps after which a GPU is asked whether the loss is still a number: it has to wait for the answer
+# Steps after which a device is asked whether the loss is still a number: a GPU would have to wait for each answer.
+_LOOK_EVERY = {"cpu": 1}
+_LOOK_SELDOM = 50
 SIDE_LOSS = 0.3  # GoogLeNet's (Szegedy et al. 2015, section 5), where a recipe doesn't say
 
 
@@ -31,18 +35,26 @@ class Classifier(LightningModule):
     """A network and its recipe.
 
     module: returns the scores of the classes, or a named tuple whose field `main` has them and whose other fields are
-    those of the side heads. stream: the batches, which tell how many images a step has over all devices. still: paths
-    of the modules that stay in eval mode.
+    those of the side heads. stream: the batches, which tell how many images a step has over all devices. layout: how
+    images lie in memory. still: paths of the modules that stay in eval mode.
     """
 
     def __init__(
-        self, module: nn.Module, recipe: Recipe, *, main: str, classes: int, stream: Stream, still: Sequence[str] = ()
+        self,
+        module: nn.Module,
+        recipe: Recipe,
+        *,
+        main: str,
+        classes: int,
+        stream: Stream,
+        layout: torch.memory_format = torch.channels_last,
+        still: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.module = module
         self.recipe = recipe
         self.scores: dict[str, Score] = {}
-        self.layout = torch.channels_last  # of images in memory: convolutions are fastest so, on CPUs too
+        self._layout = layout
         self._main = main
         self._classes = classes
         self._stream = stream
@@ -57,10 +69,18 @@ class Classifier(LightningModule):
             self.module.get_submodule(path).eval()
         return self
 
+    def configure_model(self) -> None:
+        """Shares the weights out, where the strategy wants that."""
+        if self._device_mesh is None:
+            return
+        if self.device.type == "cuda":
+            convert: Any = nn.SyncBatchNorm.convert_sync_batchnorm
+            self.module = convert(self.module)
+        shard(self.module, self._device_mesh["data_parallel"])
+
     def configure_optimizers(self) -> Any:
-        on_gpu = next(self.parameters()).device.type == "cuda"
         wanted = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimizer = optimizer_of(self.recipe, wanted, fused=on_gpu)
+        optimizer = optimizer_of(self.recipe, wanted, fused=self.device.type == "cuda")
         schedule = schedule_of(self.recipe, optimizer, self._stream.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -85,7 +105,15 @@ class Classifier(LightningModule):
 
     def _cross_entropy(self, scores: Tensor, targets: Tensor) -> Tensor:
         smoothing = self.recipe.label_smoothing
+        if targets.is_floating_point():  # outputs that stand for no class have no share
+            targets = functional.pad(targets, (0, scores.shape[1] - targets.shape[1]))
         return functional.cross_entropy(scores.float(), targets, reduction="none", label_smoothing=smoothing)
+
+    def on_train_start(self) -> None:
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        for group in optimizer.param_groups:  # a checkpoint brings how its device took a step
+            if "fused" in group:
+                group["fused"] = optimizer.defaults["fused"]
 
     def on_train_epoch_start(self) -> None:
         self._stream.go_to(self.current_epoch)
@@ -96,7 +124,10 @@ class Classifier(LightningModule):
 
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         # Dropout and its like: a function of where training is, so that a resumed run draws what it would have drawn.
-        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank))
+        seed = seed_of(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes a millisecond for devices that aren't used
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).manual_seed(seed)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
@@ -110,9 +141,9 @@ class Classifier(LightningModule):
             )
         losses, scores = self.loss(self.module(self._laid_out(images)), targets)
         self._count("train", losses, scores, labels)
-        if (self.device.type == "cpu" or batch_idx % _LOOK_EVERY == 0) and not torch.isfinite(losses).all():
+        if batch_idx % _LOOK_EVERY.get(self.device.type, _LOOK_SELDOM) == 0 and not torch.isfinite(losses).all():
             where = f"epoch {self.current_epoch + 1}, step {batch_idx // self.recipe.accumulate + 1}"
-            raise not_finite(self.module, self._laid_out(images), where)
+            raise not_finite(self.module, where, self._laid_out(images))
         # The mean over the step's images, however they are shared out among devices and parts.
         parts = self.recipe.accumulate * self.trainer.world_size
         return losses.sum() * (parts / self._stream.images_of(batch_idx))
@@ -126,21 +157,32 @@ class Classifier(LightningModule):
     def on_validation_epoch_end(self) -> None:
         self.scores = {split: self._score(split) for split in self._counts}
 
+    def check_loss(self) -> None:
+        """Raises NotFinite where a loss of this epoch, on any device, was no number. All of them have to ask."""
+        if not math.isfinite(self._score("train").loss):
+            raise not_finite(self.module, f"epoch {self.current_epoch + 1}")
+
     def _laid_out(self, images: Tensor) -> Tensor:
-        return images.contiguous(memory_format=self.layout)
+        return images.contiguous(memory_format=self._layout)
 
     def _count(self, split: str, losses: Tensor, scores: Tensor, labels: Tensor) -> None:
         right = (scores.detach().argmax(1) == labels).sum()
-        seen = torch.stack([losses.detach().sum().float(), right.float(), right.new_tensor(len(labels)).float()])
+        images = torch.full_like(right, len(labels))  # made on the device: a copy would have to be waited for
+        seen = torch.stack([losses.detach().sum().float(), right.float(), images.float()])
         self._counts[split] = self._counts[split].to(seen.device) + seen
 
     def _score(self, split: str) -> Score:
-        total: Any = self.trainer.strategy.reduce(self._counts[split].clone(), reduce_op="sum")
-        loss, right, images = total.tolist()
+        loss, right, images = self._total(split).tolist()
         return Score(loss / max(images, 1), right / max(images, 1))
 
+    def _total(self, split: str) -> Tensor:
+        """The counts of all devices together."""
+        total: Any = self.trainer.strategy.reduce(self._counts[split].clone(), reduce_op="sum")
+        return total.cpu()  # type: ignore[no-any-return]
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["counts"] = self._counts["train"].cpu()
+        checkpoint["counts"] = self._total("train")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._counts["train"] = checkpoint["counts"]
+        if self.global_rank == 0:  # they are everybody's
+            self._counts["train"] = checkpoint["counts"]

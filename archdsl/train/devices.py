@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from archdsl.failure import Failure, WrongUsage
 
@@ -22,3 +23,8 @@ def kind_of(device: str) -> str:
         message = f"there is no `{device}` device on this machine that torch {torch.__version__} can use"
         raise Failure(message, help="`--device auto` takes what is there")
     return device
+
+
+def put(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device. Only cuda goes on meanwhile: elsewhere the tensor may be gone too soon (pytorch#189690)."""
+    return tensor.to(device, non_blocking=device.type == "cuda")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from archdsl.analysis.fit import Head
 from archdsl.failure import Failure, WrongUsage
-from archdsl.files import explain, make_folder, sweep, write_atomically
+from archdsl.files import explain, lock, make_folder, sweep, write_atomically
 from archdsl.recipe import Recipe
 from archdsl.train import ranks
 
@@ -129,16 +129,14 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """Keeps other processes from training in the same folder. Raises WrongUsage while another one does."""
         make_folder(self.path)
-        import fcntl
-
         try:
             file = (self / _LOCK).open("w")
         except OSError as error:
             raise explain(error, self / _LOCK) from error
         with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+                lock(file)
+            except BlockingIOError:
                 message = f"another process is training in `{self.path}`"
                 raise WrongUsage(message, help="wait for it, or give another folder: `--folder DIR`") from None
             self.check()  # another one may have begun here since it was looked at

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from fnmatch import translate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from archdsl.compiler import Network
+from archdsl.dims import at
 from archdsl.failure import WrongUsage
+from archdsl.ir import OpStep, Scope, SideStep
 from archdsl.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -30,6 +33,35 @@ def frozen(keys: Sequence[str], patterns: Sequence[str]) -> frozenset[str]:
             raise _nothing(pattern, keys)
         found.update(named)
     return frozenset(found)
+
+
+def idle(network: Network) -> frozenset[str]:
+    """The keys of the parameters that no gradient reaches: nobody reads what they make, or only in evaluation.
+
+    Several processes wait for the gradients of every parameter that could have one.
+    """
+    if not _may_be_idle(network.net.scope):
+        return frozenset()
+    import torch
+
+    from archdsl.runtime.build import construct
+
+    meta = torch.device("meta")
+    module: Any = construct(network, meta).train()
+    sizes = (int(at(size, network.net.sizes)) for size in network.net.input.sizes)
+    outputs = module(torch.empty(2, *sizes, device=meta))
+    live = [output.sum() for output in (outputs if isinstance(outputs, tuple) else [outputs]) if output is not None]
+    torch.autograd.backward(torch.stack(live).sum())
+    return frozenset(name for name, parameter in module.named_parameters() if parameter.grad is None)
+
+
+def _may_be_idle(scope: Scope) -> bool:
+    for step in scope.steps:
+        if getattr(step, "unused", False) or (isinstance(step, SideStep) and step.mode == "eval"):
+            return True
+        if not isinstance(step, OpStep) and _may_be_idle(step.scope):
+            return True
+    return False
 
 
 def freeze(module: nn.Module, keys: Collection[str]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from typing import Any
@@ -59,7 +58,7 @@ class Progress(Callback):
         self._took = time.monotonic() - self._start
         if self._bar is not None:
             speed = self._images / max(self._took, 1e-9)
-            now = f"{speed:,.0f} images/s, {_memory(pl_module)}"
+            now = f"{speed:,.0f} images/s{_memory(pl_module)}"
             self._bar.update(self._task, advance=1, description=f"epoch {trainer.current_epoch + 1}", now=now)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -84,6 +83,12 @@ class Progress(Callback):
 
 
 def _memory(module: LightningModule) -> str:
+    """The most that was taken so far, on the GPU or by this process; nothing on Windows, which doesn't tell."""
     if module.device.type == "cuda":
-        return f"{torch.cuda.max_memory_allocated(module.device) / 1e9:.1f} GB"
-    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB"
+        return f", {torch.cuda.max_memory_allocated(module.device) / 1e9:.1f} GB"
+    try:
+        import resource
+    except ImportError:
+        return ""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return f", {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9:.1f} GB"

@@ -10,63 +10,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_avg_fn
 
 from archdsl import console
 from archdsl.compiler import Network
-from archdsl.failure import Failure, WrongUsage
+from archdsl.failure import WrongUsage
 from archdsl.recipe import Recipe
 from archdsl.train import ranks
 from archdsl.train.board import Board
 from archdsl.train.classifier import Classifier, Score
 from archdsl.train.data import Batches, Data, Getting, batches
 from archdsl.train.data.plan import starts
-from archdsl.train.devices import kind_of
 from archdsl.train.evaluate import pipeline_of
 from archdsl.train.folder import About, RunFolder
-from archdsl.train.freezing import freeze, frozen
-from archdsl.train.lightning import Trainer
+from archdsl.train.freezing import freeze, frozen, idle
+from archdsl.train.heap import keep_freed
+from archdsl.train.lightning import Launcher, Trainer, WeightAveraging
+from archdsl.train.machine import Machine, environment
 from archdsl.train.plan import Plan
 from archdsl.train.progress import Progress
 from archdsl.train.recompute import Recomputed, recompute, recomputed
-from archdsl.train.saving import Atomic, Saving
+from archdsl.train.saving import Atomic, Saving, own_signals
 from archdsl.train.stream import Stream
 from archdsl.train.trained import KEPT, digest, images_of
-from archdsl.train.trouble import alone, no_room, out_of_memory, tight
+from archdsl.train.trouble import explained, roomy, tight
 from archdsl.version import VERSION
-
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
-_PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
-Strategy = Literal["auto", "ddp", "fsdp"]
-
-
-class Machine(NamedTuple):
-    """What a run runs on.
-
-    device: one of devices.DEVICES. devices: of each node. workers: processes that read images. recompute: blocks are
-    computed again in the backward pass, so that less is kept.
-    """
-
-    device: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    strategy: Strategy = "auto"
-    precision: Precision = "auto"
-    compile: bool = False
-    workers: int = 0
-    recompute: bool = False
-
-    @property
-    def kind(self) -> str:
-        """The kind of device. Raises WrongUsage for one that isn't there."""
-        return kind_of(self.device)
-
-    @property
-    def processes(self) -> int:
-        """Over all nodes."""
-        return self.devices * self.nodes
 
 
 class Result(NamedTuple):
@@ -80,41 +52,36 @@ class Result(NamedTuple):
 def train(plan: Plan, folder: RunFolder, machine: Machine, getting: Getting) -> Result:
     """Trains, from the folder's checkpoint on where there is one. Raises Failure, WrongUsage; Interrupted."""
     kind = machine.kind
-    data = getting.open(plan.facts.name)
     recipe = plan.recipe
+    machine.check_recipe(recipe)
+    data = getting.open(plan.facts.name)
     again = _recomputed(plan, machine)
+    if kind == "cuda":
+        torch.cuda.set_device(ranks.local_rank())
+    elif kind == "cpu" and roomy(plan, machine, again):
+        keep_freed()
     module: Any = _module(plan, folder)
-    still = freeze(module, frozen(list(module.state_dict()), plan.tuning.freeze))
+    still = freeze(module, frozen(list(module.state_dict()), plan.tuning.freeze) | idle(plan.network))
     with nullcontext() if ranks.rank() else folder.held():
-        stream, tests = _batches(plan, data, machine, kind, skip_corrupt=getting.skip_corrupt)
+        with explained(plan, machine, again):
+            stream, tests = _batches(plan, data, machine, kind, skip_corrupt=getting.skip_corrupt)
         if not ranks.rank() and not folder.begun:
             folder.begin(about(plan, data, getting), spec_files(plan.network))
         _tell_of_single_images(module, stream, machine.processes)
-        if not ranks.rank() and folder.checkpoint is None and (note := tight(plan, kind, machine.processes, again)):
+        if not ranks.rank() and folder.checkpoint is None and (note := tight(plan, machine, again)):
             console.err(f"note: {note}")
         saving = Saving(folder)
-        classifier = Classifier(module, recipe, main=plan.main, classes=len(data.classes), stream=stream, still=still)
-        if kind == "mps":  # gradients of batch norms are wrong there for channels last (pytorch#175189)
-            classifier.layout = torch.contiguous_format
-        module.to(memory_format=classifier.layout)
+        layout = machine.layout
+        classifier = Classifier(
+            module, recipe, main=plan.main, classes=len(data.classes), stream=stream, layout=layout, still=still
+        )
+        module.to(memory_format=layout)
         if machine.compile:
             module.compile()
         recompute(module, again.blocks)
-        with _quiet():
-            trainer = _trainer(recipe, machine, kind, [*_averaging(recipe), Board(folder), saving, Progress()])
-            try:
-                trainer.fit(classifier, stream, tests, ckpt_path=folder.checkpoint, weights_only=True)
-            except ValueError as error:
-                if "more than 1 value per channel" not in str(error):
-                    raise
-                message = "a batch norm behind which images are single values can't train on one image at a time"
-                raise Failure(message, help="a larger `--batch`, or a smaller `--recipe accumulate`") from error
-            except (RuntimeError, MemoryError) as error:
-                if out_of_memory(error):
-                    raise no_room(plan, kind, machine.processes, again) from error
-                if isinstance(error, RuntimeError) and (told := alone(error, machine.processes)) is not None:
-                    raise told from error
-                raise
+        with _quiet(), own_signals(), explained(plan, machine, again):
+            trainer = _trainer(plan, machine, folder, [*_averaging(recipe), Board(folder), saving, Progress()])
+            _fit(trainer, classifier, stream, tests, ckpt_path=folder.checkpoint, weights_only=True)
         if not ranks.rank():
             saving.finish()
     last = saving.history[-1]
@@ -208,20 +175,21 @@ def _tell_of_single_images(module: torch.nn.Module, stream: Stream, processes: i
         console.err("note: batch norms get one image at a time, whose statistics tell little; a larger `--batch` helps")
 
 
-def _trainer(recipe: Recipe, machine: Machine, kind: str, callbacks: list[Any]) -> Trainer:
-    several = machine.processes > 1
+def _trainer(plan: Plan, machine: Machine, folder: RunFolder, callbacks: list[Any]) -> Trainer:
+    kind, recipe = machine.kind, plan.recipe
     return Trainer(
         accelerator="gpu" if kind == "cuda" else kind,
         devices=machine.devices,
         num_nodes=machine.nodes,
-        strategy=machine.strategy if several else "auto",
-        precision=_precision(machine.precision, kind),
-        sync_batchnorm=several and kind == "cuda",
+        strategy=machine.lightning_strategy(),
+        precision=machine.lightning_precision(),
+        sync_batchnorm=machine.processes > 1 and kind == "cuda",
         max_epochs=recipe.epochs,
         accumulate_grad_batches=recipe.accumulate,
         gradient_clip_val=recipe.clip,
         callbacks=callbacks,
-        plugins=[Atomic()],
+        plugins=[Atomic(), environment()],
+        default_root_dir=folder.path,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -232,18 +200,29 @@ def _trainer(recipe: Recipe, machine: Machine, kind: str, callbacks: list[Any]) 
     )
 
 
-def _precision(asked: Precision, kind: str) -> Any:
-    if asked == "auto":
-        asked = "bfloat16" if kind == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-    return _PRECISIONS[asked]
+def _fit(trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+    """Trains; where that ends early, the processes that Lightning started end too, instead of waiting for this one."""
+    try:
+        trainer.fit(*args, **kwargs)
+    except BaseException as error:
+        if isinstance(trainer.strategy.launcher, Launcher):
+            for process in trainer.strategy.launcher.procs:
+                process.kill()
+        if isinstance(error, SystemExit):  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _averaging(recipe: Recipe) -> list[Any]:
     if recipe.ema is None:
         return []
-    from archdsl.train.lightning import EMAWeightAveraging
+    average: Any = get_ema_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
 
-    return [EMAWeightAveraging(decay=recipe.ema)]
+    def averaged(old: Tensor, new: Tensor, count: Tensor) -> Tensor:
+        kept: Tensor = average(old, new, count) if old.is_floating_point() else new  # whole ones are tables and counts
+        return kept
+
+    return [WeightAveraging(avg_fn=averaged)]
 
 
 @contextmanager

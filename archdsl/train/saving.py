@@ -6,6 +6,8 @@ import csv
 import io
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
@@ -19,7 +21,19 @@ from archdsl.train.folder import CHECKPOINT, METRICS, WEIGHTS, RunFolder
 from archdsl.train.lightning import Callback, LightningModule, TorchCheckpointIO, Trainer
 
 EVERY = 600  # seconds between checkpoints within an epoch
+_SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGUSR1") if (number := getattr(signal, name, None))]
 _ASK_OTHERS = 20  # steps after which processes ask each other: each time a GPU waits for the answer
+
+
+@contextmanager
+def own_signals() -> Iterator[None]:
+    """Once it is over, signals do again what they did before: Lightning and `Saving` both change that."""
+    before = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) is not None}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Interrupted(Exception):
@@ -67,12 +81,10 @@ class Saving(Callback):
         self._folder = folder
         self._saved = time.monotonic()
         self._asked_to_end = False
-        self._handlers: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Not before: Lightning puts its own handlers up first.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._ask_to_end)
+        for number in _SIGNALS:  # not before: Lightning puts its own handlers up first
+            signal.signal(number, self._ask_to_end)
 
     def _ask_to_end(self, number: int, frame: FrameType | None) -> None:
         if self._asked_to_end:  # a second time: at once
@@ -85,7 +97,7 @@ class Saving(Callback):
         done = batch_idx + 1
         if done == trainer.num_training_batches or done % trainer.accumulate_grad_batches:
             return  # the epoch's own checkpoint comes in a moment; in the middle of a step there is nothing to save
-        if trainer.world_size > 1 and done % _ASK_OTHERS:
+        if trainer.world_size > 1 and done // trainer.accumulate_grad_batches % _ASK_OTHERS:
             return
         ending = self._decided(trainer, self._asked_to_end)
         if ending or self._decided(trainer, time.monotonic() - self._saved > EVERY):
@@ -109,11 +121,6 @@ class Saving(Callback):
         write_atomically(self._folder / METRICS, told(self.history))
         write_atomically(self._folder / WEIGHTS, save(tensors))
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
-
     def state_dict(self) -> dict[str, Any]:
         return {"history": self.history}
 
@@ -127,6 +134,8 @@ class Saving(Callback):
         return bool(trainer.strategy.reduce_boolean_decision(wish, all=False))
 
     def _save(self, trainer: Trainer) -> None:
+        assert isinstance(trainer.lightning_module, Classifier)
+        trainer.lightning_module.check_loss()
         trainer.save_checkpoint(self._folder / CHECKPOINT)
         self._saved = time.monotonic()
 

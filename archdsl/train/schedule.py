@@ -34,7 +34,8 @@ def optimizer_of(recipe: Recipe, parameters: Iterable[torch.nn.Parameter], *, fu
         settings["betas"] = recipe.betas
     if recipe.eps is not None and recipe.optimizer != "sgd":
         settings["eps"] = recipe.eps
-    if fused and recipe.optimizer in ("sgd", "adam", "adamw", "adagrad"):
+    # Lightning refuses to clip gradients for fused ones, also where nothing is scaled (Lightning#21435).
+    if fused and recipe.optimizer in ("sgd", "adam", "adamw") and recipe.clip is None:
         settings["fused"] = True
     made: torch.optim.Optimizer = kind(list(parameters), **settings)
     return made

@@ -15,9 +15,10 @@ from archdsl.failure import WrongUsage
 from archdsl.train import ranks
 from archdsl.train.data import Getting, lasting
 from archdsl.train.folder import RunFolder, Tuning, latest, new_folder
+from archdsl.train.machine import Machine
 from archdsl.train.plan import FRESH, Plan, plan
 from archdsl.train.report import REPORT, report
-from archdsl.train.run import Machine, Result, train
+from archdsl.train.run import Result, train
 from archdsl.train.saving import Interrupted
 from archdsl.train.trained import digest, getting_of
 
@@ -39,7 +40,7 @@ def start(
     tuning: Tuning = FRESH,
 ) -> Result:
     """Trains, and tells what comes of it. Raises SpecError, WrongUsage, Failure, KeyboardInterrupt."""
-    machine.kind  # noqa: B018 (a device that isn't there is told before anything else)
+    machine.check()  # before anything else
     asked = _Asked(spec, settings, params, input, getting.lasting(), tuning.lasting())
     with ranks.alone():
         old = _resumed(spec, run) if resume else None
@@ -113,7 +114,8 @@ def _trained(planned: Plan, folder: RunFolder, machine: Machine, getting: Gettin
 def _new(planned: Plan, run: Path | None) -> RunFolder:
     """The folder of a run that begins. Raises WrongUsage where it has one in it already."""
     if run is None:
-        path = ranks.shared_folder(lambda: new_folder(RUNS, f"{planned.network.name}-{Path(planned.facts.name).name}"))
+        data = Path(planned.facts.name).name.replace(":", "-")  # no name of a file may have colons on Windows
+        path = ranks.shared_folder(lambda: new_folder(RUNS, f"{planned.network.name}-{data}"))
         return RunFolder(path, new=True)
     folder = RunFolder(run, new=True)
     folder.check()

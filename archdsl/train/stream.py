@@ -38,6 +38,9 @@ class Stream:
         self._epoch = 0
         self._done = 0
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
+        return self  # a copy of the network is no reason to copy the images
+
     @property
     def steps(self) -> int:
         """Of an epoch: how often the weights change."""

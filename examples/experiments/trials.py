@@ -17,9 +17,10 @@ from PIL import Image
 from archdsl.train.data import Getting
 from archdsl.train.folder import RunFolder
 from archdsl.train.history import Row, history
+from archdsl.train.machine import Machine
 from archdsl.train.plan import plan
 from archdsl.train.plots import comparison, picture
-from archdsl.train.run import Machine, train, versions
+from archdsl.train.run import train, versions
 
 HERE = Path(__file__).parent
 RUNS = Path("runs") / "experiments"

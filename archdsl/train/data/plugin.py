@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pickle
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +38,29 @@ def open_plugin(name: str, root: Path, plugin: str) -> Data:
         case _:
             raise WrongUsage(f"the plugin `{plugin}` gives {type(given).__name__}", help=_GIVES)
     halves = [
-        Items(half, f"the plugin's {title} images", len(classes))
+        _Plugged(half, f"the plugin's {title} images", len(classes), plugin)
         for half, title in ((train, "training"), (test, "test"))
     ]
     if not all(len(half) for half in halves):
         raise WrongUsage(f"the plugin `{plugin}` gives a half without images")
     seen = glance(halves[0])
     return Data(name, classes, seen.channels, seen.size, *halves)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plugged(Items):
+    """Those of a plugin, which a process that has to be sent them loads first."""
+
+    plugin: str
+
+    def __reduce__(self) -> Any:
+        return _sent, (self.plugin, pickle.dumps((self.dataset, self.title, self.classes)))
+
+
+def _sent(plugin: str, content: bytes) -> _Plugged:
+    _function(plugin)
+    dataset, title, classes = pickle.loads(content)
+    return _Plugged(dataset, title, classes, plugin)
 
 
 def glance(items: Items) -> Seen:

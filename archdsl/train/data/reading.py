@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,6 +16,7 @@ from archdsl.train.augment import DRAWS, crop_boxes
 from archdsl.train.data import draws, plan
 from archdsl.train.data.pipeline import Pipeline
 from archdsl.train.data.split import Pictures
+from archdsl.train.devices import put
 
 Where: TypeAlias = tuple[int, int]  # epoch and index
 
@@ -103,8 +105,15 @@ def _loader(reading: _Reading, plan: _Plan, pipeline: Pipeline) -> DataLoader[An
         collate_fn=_together,
         pin_memory=pipeline.device.type == "cuda",
         persistent_workers=pipeline.workers > 0,
+        worker_init_fn=_begin,
         generator=torch.Generator(),  # it draws a seed of its own; ours come with the pictures
     )
+
+
+def _begin(worker: int) -> None:
+    """A group of its own: what ends the run lets it write a checkpoint first, and read on until then."""
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
 
 
 class Streamed:
@@ -122,7 +131,7 @@ class Streamed:
                 reading.close()
                 self._reader.stop()
                 raise failure(broken, len(broken))
-            yield images.to(self._device, non_blocking=True), labels.to(self._device, non_blocking=True)
+            yield put(images, self._device), put(labels, self._device)
 
 
 _TOLD = 10

@@ -10,6 +10,7 @@ from torch import Tensor
 from archdsl.train.data.geometry import fit
 from archdsl.train.data.pipeline import Pipeline
 from archdsl.train.data.split import Pixels, Split
+from archdsl.train.devices import put
 
 LIMIT = 1_000_000_000  # bytes, at the size that is wanted
 _AT_ONCE = 1024
@@ -35,6 +36,6 @@ class Resident:
     def fetch(self, epoch: int, shares: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """For each list of indices the uint8 images and their labels."""
         for share in shares:
-            where = share.to(self._pixels.device, non_blocking=True)
+            where = put(share, self._pixels.device)
             images = self._pixels[where]
             yield images if self._fitted else fit(images, self._to), self._labels[where]
