@@ -68,7 +68,7 @@ _HOUR = 3600
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[bool]:
+def _held(folder: Path, *, wait: bool = False) -> Iterator[bool]:
     """A lock on a folder while it lasts; whether it could be had."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -76,11 +76,19 @@ def _held(folder: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        yield lock(descriptor)
-    except BlockingIOError:
-        yield False
+        held = False
+        with suppress(BlockingIOError):
+            held = lock(descriptor, wait=wait)
+        yield held
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """While it lasts, other processes that want the same for this folder wait, where the system has locks."""
+    with _held(folder, wait=True):
+        yield
 
 
 def sweep(folder: Path, name: str = "") -> None:

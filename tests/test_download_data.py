@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,23 @@ def mnist(
 
 def test_a_data_set_comes_whole(mnist: dict[str, Answer], tmp_path: Path) -> None:
     assert len(open_data("mnist", tmp_path / "data", download=True).train) == 30
+
+
+def test_processes_of_a_run_download_once(mnist: dict[str, Answer], tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def counted(whole: Answer) -> Answer:
+        return lambda to: (asked.append(to.path), time.sleep(0.05), whole(to))[-1]
+
+    for name, whole in list(mnist.items()):
+        mnist[name] = counted(whole)
+    open_data("mnist", tmp_path / "alone", download=True)
+    once = sorted(asked)
+    asked.clear()
+    with ThreadPoolExecutor() as several:
+        runs = [several.submit(open_data, "mnist", tmp_path / "data", download=True) for _ in range(3)]
+    assert [len(run.result().train) for run in runs] == [30] * 3
+    assert sorted(asked) == once
 
 
 # torchvision doesn't close what a server says instead of a file.

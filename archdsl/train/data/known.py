@@ -16,7 +16,7 @@ from urllib.error import URLError
 from torch.utils.data import ConcatDataset
 
 from archdsl.failure import Failure
-from archdsl.files import explain, folder_beside, make_folder
+from archdsl.files import explain, folder_beside, make_folder, one_at_a_time
 from archdsl.train import vision
 from archdsl.train.data import arrays, folder
 from archdsl.train.data.items import THEIRS, Items, told
@@ -73,10 +73,13 @@ def fetch(name: str, root: Path) -> None:
     datasets = vision.torchvision(f"downloading `{name}`")
     try:
         make_folder(root)
-        with folder_beside(root, name) as beside:
-            with redirect_stdout(sys.stderr), _patience():
-                _download(datasets, known, str(beside))
-            _move(name, beside, root)
+        with one_at_a_time(root):
+            if not missing(name, root):
+                return  # another process of the same run, as a rule, was faster
+            with folder_beside(root, name) as beside:
+                with redirect_stdout(sys.stderr), _patience():
+                    _download(datasets, known, str(beside))
+                _move(name, beside, root)
     except (URLError, HTTPException, RuntimeError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise _failed(name, root, str(error)) from error
     except OSError as error:
@@ -111,8 +114,6 @@ _PATIENCE = 60.0  # seconds without a byte
 def _move(name: str, beside: Path, root: Path) -> None:
     """Puts into its place what is needed, which leaves the archives behind."""
     for top in dict.fromkeys(Path(file).parts[0] for file in KNOWN[name].files):
-        if (root / top).exists() and not missing(name, root):
-            return  # another process was faster
         if (root / top).exists():
             help = "remove it, or give another folder for the data sets"
             raise Failure(f"`{root / top}` is there, but not whole: it is in the way of `{name}`", help=help)
