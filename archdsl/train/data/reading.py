@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -111,9 +114,17 @@ def _loader(reading: _Reading, plan: _Plan, pipeline: Pipeline) -> DataLoader[An
 
 
 def _begin(worker: int) -> None:
-    """A group of its own: what ends the run lets it write a checkpoint first, and read on until then."""
+    """A group of its own: what ends the run lets it write a checkpoint first, and read on until then.
+
+    On Linux the process ends with the one that started it, however that ends: it has its locks too.
+    """
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+
+
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of sys/prctl.h
 
 
 class Streamed:
