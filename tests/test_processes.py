@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,15 @@ def until(path: Path) -> None:
         time.sleep(0.01)
 
 
-def session(leader: int) -> list[str]:
-    """The processes that one has started, and theirs, which are still there; of Linux only."""
-    stats = [path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat")]
-    return [stat[1] for stat in stats if int(stat[3]) == leader and stat[0] != "Z"]
+def session(leader: int) -> list[int]:
+    """A process and those that it has started, and theirs, which are still there; of Linux only."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has gone meanwhile
+            state, _, _, of, *_ = path.read_text().rpartition(")")[2].split()
+            if int(of) == leader and state != "Z":
+                found.append(int(path.parent.name))
+    return found
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
@@ -195,6 +201,12 @@ def test_processes_that_read_images_end_with_the_run(tmp_path: Path) -> None:
     )
     child = started(tmp_path, *train(*more))
     checkpoint = tmp_path / "run" / "checkpoint.ckpt"
+    until(checkpoint)
+    readers = [number for number in session(child.pid) if number != child.pid]
+    os.kill(readers[0], signal.SIGKILL)
+    assert "error: a process that reads images ended" in ended(child, 3)
+    checkpoint.unlink()
+    child = started(tmp_path, *train(*more, "--resume"))
     until(checkpoint)
     child.kill()
     child.communicate(timeout=60)

@@ -101,6 +101,11 @@ def explained(plan: Plan, machine: Machine, again: Recomputed) -> Iterator[None]
         if machine.processes > 1 and (isinstance(error, torch.distributed.DistError) or _LOST.search(told)):
             help = "`--resume` goes on from the checkpoint; torchrun with `--max-restarts` does so by itself"
             raise Failure(f"lost the other processes of the run: {told}", help=help) from error
+        if "DataLoader worker" in told:
+            message = f"a process that reads images ended: {told}"
+            raise Failure(
+                message, help="fewer `--workers`, or more shared memory: containers often have 64 MB"
+            ) from error
         if "CUDA error" in told:
             raise Failure(f"the GPU failed: {told}", help="`--resume` goes on from the checkpoint") from error
         raise
