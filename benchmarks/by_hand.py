@@ -42,12 +42,12 @@ class Model(lightning.LightningModule):
         print(f"epoch {self.current_epoch + 1}", flush=True)
 
 
-def main(how: str, folder: str, side: int, batch: int, epochs: int) -> None:
+def main(how: str, folder: str, side: int, batch: int, images: int, epochs: int) -> None:
     if how == "tuned":
         libc = ctypes.CDLL(None)  # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h
         libc.mallopt(-4, 0), libc.mallopt(-1, 2**31 - 1)
     train, test = (
-        TensorDataset(torch.rand(count, 3, side, side), torch.randint(10, (count,))) for count in (1_000, 200)
+        TensorDataset(torch.rand(count, 3, side, side), torch.randint(10, (count,))) for count in (images, images // 5)
     )
     trainer = lightning.Trainer(
         max_epochs=epochs,

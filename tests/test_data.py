@@ -90,7 +90,14 @@ def test_facts_of_what_is_embedded() -> None:
     assert again.pixels.equal(data.train.pixels)
 
 
-@pytest.mark.parametrize("name", ["fake:", "fake:2x8x8", "fake:3x0x8", "fake:3x8x8:0", "digts", "cifar", "some/folder"])
+def test_noise_comes_in_any_number() -> None:
+    data = open_data("fake:1x8x8:3:12", "nowhere")
+    assert (len(data.train), len(data.test), len(data.classes)) == (12, 3, 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["fake:", "fake:2x8x8", "fake:3x0x8", "fake:3x8x8:0", "fake:3x8x8:2:0", "digts", "cifar", "some/folder"]
+)
 def test_unknown_names_are_told(name: str, tmp_path: Path) -> None:
     with pytest.raises(WrongUsage) as told:
         facts(name, tmp_path)

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,12 @@ def test_processes_of_a_run_download_once(mnist: dict[str, Answer], tmp_path: Pa
     asked: list[str] = []
 
     def counted(whole: Answer) -> Answer:
-        return lambda to: (asked.append(to.path), time.sleep(0.05), whole(to))[-1]
+        def answer(to: BaseHTTPRequestHandler) -> None:
+            asked.append(to.path)
+            time.sleep(0.05)
+            whole(to)
+
+        return answer
 
     for name, whole in list(mnist.items()):
         mnist[name] = counted(whole)

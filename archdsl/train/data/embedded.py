@@ -12,8 +12,10 @@ from archdsl.train.data import draws
 from archdsl.train.data.split import Data, Pixels
 from archdsl.train.data.stratify import stratified
 
-_FAKE = re.compile(r"fake(?::(?P<channels>[13])x(?P<height>\d{1,5})x(?P<width>\d{1,5})(?::(?P<classes>\d{1,6}))?)?")
-_FAKE_COUNTS = (1_000, 200)
+_FAKE = re.compile(
+    r"fake(?::(?P<channels>[13])x(?P<height>\d{1,5})x(?P<width>\d{1,5})(?::(?P<classes>\d{1,6})(?::(?P<images>\d{1,8}))?)?)?"
+)
+_FAKE_IMAGES = 1_000  # for training, where the name doesn't say; the test has a fifth of them
 
 
 def digits() -> Data:
@@ -34,28 +36,35 @@ def digits() -> Data:
 
 
 def is_fake(name: str) -> bool:
-    """Whether a name asks for noise: `fake`, `fake:3x64x64`, `fake:3x64x64:100`."""
+    """Whether a name asks for noise: `fake`, `fake:3x64x64`, `fake:3x64x64:100`, `fake:3x64x64:100:5000`."""
     return name.partition(":")[0] == "fake"
 
 
 def fake_facts(name: str) -> tuple[int, tuple[int, int], int]:
     """Channels, size and classes of the noise that a name asks for. Raises WrongUsage."""
-    found = _FAKE.fullmatch(name)
-    if found is None:
-        help = "it is `fake`, or with a size and a number of classes: `fake:3x64x64:100`"
-        raise WrongUsage(f"`{name}` names no data set", help=help)
+    found = _asked(name)
     channels, height, width, classes = (int(found[part] or 0) for part in ("channels", "height", "width", "classes"))
     if not channels:
         channels, height, width = 3, 32, 32
-    if not min(height, width) or (found["classes"] and not classes):
-        raise WrongUsage(f"`{name}` has nothing in it", help="sizes and the number of classes are at least 1")
     return channels, (height, width), classes or 10
+
+
+def _asked(name: str) -> re.Match[str]:
+    found = _FAKE.fullmatch(name)
+    if found is None:
+        help = "it is `fake`, or with a size, a number of classes and one of images: `fake:3x64x64:100:5000`"
+        raise WrongUsage(f"`{name}` names no data set", help=help)
+    if any(number is not None and not int(number) for number in found.groups()):
+        raise WrongUsage(f"`{name}` has nothing in it", help="sizes and numbers are at least 1")
+    return found
 
 
 def fake(name: str) -> Data:
     """Noise with labels that mean nothing, to measure speed with: always the same for a name."""
     channels, size, classes = fake_facts(name)
-    train, test = (_noise(half, count, channels, size, classes) for half, count in enumerate(_FAKE_COUNTS))
+    count = int(_asked(name)["images"] or _FAKE_IMAGES)
+    counts = (count, -(-count // 5))
+    train, test = (_noise(half, count, channels, size, classes) for half, count in enumerate(counts))
     return Data(name, tuple(str(number) for number in range(classes)), channels, size, train, test)
 
 
